@@ -1,0 +1,129 @@
+"""What `selfright.yaml` may say: services, arms, feature groups, segments, endpoints.
+
+Linting needs only this, never a running system. Secrets are not settings: they come from the
+environment (``SELFRIGHT_REDIS_PASSWORD``, ``SELFRIGHT_TOKEN_KEY``) and are never written down.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from controller.core.settings import ArmSettings, JudgeSettings
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")]
+
+REDIS_PASSWORD_ENV = "SELFRIGHT_REDIS_PASSWORD"  # noqa: S105  (a name, not a secret)
+TOKEN_KEY_ENV = "SELFRIGHT_TOKEN_KEY"  # noqa: S105
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Arm(_Strict):
+    """One routable recommender."""
+
+    share: Share = 0.0
+    deadline_ms: float = Field(default=100.0, gt=0.0, le=60_000.0)
+    version: str = "latest"
+    """A registered model version, or ``latest``: the newest one registered for this arm."""
+    in_process: bool = False
+    """Answered inside the router's own process, from memory."""
+    replicas: int = Field(default=1, ge=1, le=64)
+
+
+class Endpoints(_Strict):
+    """Where things are. Empty: `selfright up` starts its own on loopback and fills these in."""
+
+    kafka: str = ""
+    """``host:port[,host:port]``"""
+    redis: str = ""
+    """``redis://host:port/0``, without a password."""
+    ray: str = ""
+    """``auto`` or ``ray://host:port`` or ``host:port``"""
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65_535)
+    metrics_port: int = Field(default=9464, ge=0, le=65_535)
+    """Prometheus port of the controller, on loopback. 0: a free one."""
+
+
+class Retention(_Strict):
+    interactions_s: Seconds = 14 * 86_400.0
+    journal_s: Seconds = 7 * 86_400.0
+    journal_mb: float = Field(default=2_000.0, gt=0.0)
+
+
+class Settings(_Strict):
+    """The whole file. Paths are relative to the file's folder."""
+
+    version: Literal[1] = 1
+    service: Name = "recommender"
+    region: Name = "local"
+    arms: dict[Name, Arm] = Field(
+        default_factory=lambda: {
+            "primary": Arm(share=1.0),
+            "fallback": Arm(share=0.0, in_process=True),
+        }
+    )
+    fallback_arm: Name = "fallback"
+    control_share: Share = 0.02
+    probe_per_s: float = Field(default=5.0, ge=0.0, le=1_000.0)
+    request_deadline_ms: float = Field(default=200.0, gt=0.0, le=60_000.0)
+    slate_size: int = Field(default=10, ge=1, le=100)
+    cache_ttl_s: float = Field(default=30.0, ge=0.0)
+    attribution_window_s: Seconds = 600.0
+    """W: outcomes mature this long after the draw, for all arms alike."""
+    feature_groups: tuple[Name, ...] = ("user_recent", "item_hour")
+    segments: dict[Name, tuple[str, ...]] = Field(
+        default_factory=lambda: {"platform": ("ios", "android", "web")}
+    )
+    partitions: int = Field(default=1, ge=1, le=1_000)
+    input_sample_share: Share = 0.2
+    """Share of served rows that carry the model's input row (for drift)."""
+    playbooks: Path = Path("playbooks")
+    data_dir: Path = Path(".selfright")
+    broker_memory_mb: float = Field(default=512.0, gt=0.0)
+    """The embedded broker is recycled beyond this."""
+    faults_enabled: bool = False
+    """Arms and the feature pipeline obey ``DATA_DIR/faults.json`` (live simulation only)."""
+    endpoints: Endpoints = Endpoints()
+    retention: Retention = Retention()
+    adoption_timeout_s: Seconds = 10.0
+    approval_expires_s: Seconds = 3_600.0
+    oscillation_limit: int = Field(default=6, ge=2)
+
+    @model_validator(mode="after")
+    def _arms_fit_together(self) -> Settings:
+        if self.fallback_arm not in self.arms:
+            raise ValueError(f"fallback_arm {self.fallback_arm!r} is not one of {list(self.arms)}")
+        if abs(sum(arm.share for arm in self.arms.values()) - 1.0) > 1e-9:
+            raise ValueError("the shares of all arms must sum to 1")
+        return self
+
+    def for_judge(self, default_windows_s: dict[str, float]) -> JudgeSettings:
+        """The part the judge is handed in `Loaded`."""
+        return JudgeSettings(
+            service=self.service,
+            arms={
+                name: ArmSettings(arm.version, arm.share, arm.deadline_ms, arm.in_process)
+                for name, arm in self.arms.items()
+            },
+            fallback_arm=self.fallback_arm,
+            control_share=self.control_share,
+            probe_per_s=self.probe_per_s,
+            request_deadline_ms=self.request_deadline_ms,
+            cache_ttl_s=self.cache_ttl_s,
+            label_values={
+                "arm": tuple(self.arms),
+                "feature_group": self.feature_groups,
+            },
+            default_windows_s=default_windows_s,
+            adoption_timeout_s=self.adoption_timeout_s,
+            approval_expires_s=self.approval_expires_s,
+            oscillation_limit=self.oscillation_limit,
+        )

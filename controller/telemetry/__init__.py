@@ -1,0 +1,1 @@
+"""The telemetry contract: topics, columns, batches on the bus. Knows pyarrow, no I/O."""
