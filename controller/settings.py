@@ -79,9 +79,7 @@ class Settings(_Strict):
     attribution_window_s: Seconds = 600.0
     """W: outcomes mature this long after the draw, for all arms alike."""
     feature_groups: tuple[Name, ...] = ("user_recent", "item_hour")
-    segments: dict[Name, tuple[str, ...]] = Field(
-        default_factory=lambda: {"platform": ("ios", "android", "web")}
-    )
+    segments: dict[Name, tuple[str, ...]] = {"platform": ("ios", "android", "web")}
     partitions: int = Field(default=1, ge=1, le=1_000)
     input_sample_share: Share = 0.2
     """Share of served rows that carry the model's input row (for drift)."""
