@@ -98,7 +98,8 @@ class Commit:
     state: bytes
 
 
-CommitFate = Literal["published", "refused", "behind", "unreachable"]
+CommitFate = Literal["published", "refused", "behind", "unreachable", "not_published"]
+"""``not_published`` comes only from the dry-run store."""
 GENESIS = "0" * 64
 """The head of an empty log."""
 

@@ -1,0 +1,1 @@
+"""The face: the `selfright` command, the supervisor and the embedded local stack."""

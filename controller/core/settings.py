@@ -33,6 +33,8 @@ class JudgeSettings:
     """For ``for_each``: label name to its values, e.g. ``feature_group``."""
     default_windows_s: Mapping[str, float] = field(default_factory=dict)
     """Signal name to its default window, so that an unwindowed condition finds its reading."""
+    signal_maxima: Mapping[str, float] = field(default_factory=dict)
+    """Signal name to the largest value it can show; sentences then say ``> max``."""
     adoption_timeout_s: float = 10.0
     approval_expires_s: float = 3600.0
     oscillation_limit: int = 6
@@ -60,6 +62,7 @@ def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
         "cache_ttl_s": settings.cache_ttl_s,
         "label_values": {name: list(values) for name, values in settings.label_values.items()},
         "default_windows_s": dict(settings.default_windows_s),
+        "signal_maxima": dict(settings.signal_maxima),
         "adoption_timeout_s": settings.adoption_timeout_s,
         "approval_expires_s": settings.approval_expires_s,
         "oscillation_limit": settings.oscillation_limit,

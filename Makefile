@@ -1,0 +1,37 @@
+# Everything runs from .venv in the project root; `make demo` and `make test` set it up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test lint bench clean
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: $(STAMP) ## make .venv from the hashed lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "selfright: Python %d.%d is not supported; accepted: 3.11 to 3.13 (make PYTHON=python3.12 ...)" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --progress-bar off --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## the whole loop, live, in under three minutes
+	$(BIN)/selfright demo
+
+test: setup ## everything CI runs
+	$(BIN)/python -m pytest
+
+lint: setup ## style, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## every benchmark beside its floor, quick form
+	@for file in benchmarks/*.py; do name=$$(basename $$file .py); \
+	  [ $$name = __init__ ] || $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
+
+clean: ## remove what setup and tests made
+	rm -rf $(VENV) .selfright .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

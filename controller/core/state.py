@@ -1,0 +1,213 @@
+"""Everything the judge remembers, as frozen dataclasses. Every tuple in it has a named limit.
+
+The document carries the loaded configuration too, so that a journal segment that begins with a
+state needs nothing before it; `Elected` takes only the durable part and keeps what is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from controller.core.claims import Claim
+from controller.core.conditions import Timer
+from controller.core.documents import decode, encode
+from controller.core.facts import Operator, WorkDone
+from controller.core.phases import Phase
+from controller.core.plan import Work
+from controller.core.playbook import Playbook
+from controller.core.settings import JudgeSettings
+
+STATE_FORMAT = 1
+COMMANDS_LIMIT = 256
+INBOX_LIMIT = 256
+HISTORY_LIMIT = 16
+INCIDENTS_LIMIT = 32
+WANTED_LIMIT = 64
+APPROVALS_LIMIT = 32
+FREEZES_LIMIT = 32
+OVERRIDES_LIMIT = 8
+TIMES_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `Loaded` said."""
+
+    playbooks: tuple[Playbook, ...]
+    settings: JudgeSettings
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineArm:
+    """``*_owner``: ``settings``, or the promotion or person a changed setting must not undo."""
+
+    version: str
+    share: float
+    deadline_ms: float
+    replicas: int | None = None
+    version_owner: str = "settings"
+    share_owner: str = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One step of the promotion history. ``swapped``: shares moved, not versions."""
+
+    at_s: float
+    arm: str
+    old_version: str
+    new_version: str
+    who: str
+    swapped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the plan is when nobody claims anything."""
+
+    arms: Mapping[str, BaselineArm]
+    control_share: float
+    control_arm: str
+    request_deadline_ms: float
+    cache_ttl_s: float
+    history: tuple[Promotion, ...] = ()
+    barred: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One move's expectation while it is verified. ``move`` is its place in the rung."""
+
+    move: int
+    already_met: bool
+    outcome: Literal["pending", "passed", "unproven", "failed", "not adopted"] = "pending"
+    timers: tuple[Timer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One open incident, under the playbook text it opened with (variables bound)."""
+
+    id: str
+    playbook: Playbook
+    target: str | None
+    opened_at_s: float
+    phase: Phase
+    phase_since_s: float
+    enforced: bool = True
+    """False in shadow and suggest: it claims nothing."""
+    assumed: bool = False
+    """Opened on unknown counted as met: only protective actions."""
+    rung: int = -1
+    acted_at_s: float = 0.0
+    acted_epoch: int = 0
+    acted_revision: int = 0
+    adopted_at_s: float | None = None
+    expectations: tuple[Expectation, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    when_timers: tuple[Timer, ...] = ()
+    clear_timers: tuple[Timer, ...] = ()
+    leaving: Literal["", "cleared", "expired", "undone"] = ""
+    stage: int = 0
+    stage_since_s: float = 0.0
+    stage_revision: int = 0
+    stage_failures: int = 0
+    work_count: int = 0
+    acknowledged_by: str = ""
+    refusals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A playbook (and target) without an open incident: its timers and last recorded refusals."""
+
+    playbook: str
+    sha256: str
+    target: str | None
+    timers: tuple[Timer, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What one playbook did lately (budget, cooldown, flips) and how it went (track record)."""
+
+    playbook: str
+    acts_at_s: tuple[float, ...] = ()
+    flips_at_s: tuple[float, ...] = ()
+    cooldown_from_s: Mapping[str, float] = field(default_factory=dict)
+    """Target (empty without one) to when it acted last."""
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeMark:
+    """Acting on ``what`` (``all``, ``promotions`` or a playbook) stops until ``until_s``."""
+
+    what: str
+    who: str
+    since_s: float
+    until_s: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person is asked. ``act``: the incident's first rung; ``promote``: a version into an arm."""
+
+    id: str
+    kind: Literal["act", "promote", "swap", "revert"]
+    asked_at_s: float
+    expires_at_s: float
+    incident: str
+    sentence: str
+    playbook: str = ""
+    version: str = ""
+    arm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeState:
+    """The judge between two facts. ``revision`` is of the last commit, in whatever epoch."""
+
+    config: Config | None = None
+    leading: bool = False
+    holder: str = ""
+    epoch: int = 0
+    revision: int = 0
+    in_flight: bool = False
+    dry_run: bool = False
+    """The last commit was not published on purpose: records are not enforced."""
+    at_s: float = 0.0
+    last_tick_s: float | None = None
+    inbox: tuple[Operator | WorkDone, ...] = ()
+    """What people and workers said since the last tick that could answer."""
+    baseline: Baseline | None = None
+    incidents: tuple[Incident, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    ledgers: tuple[Ledger, ...] = ()
+    overrides: tuple[Claim, ...] = ()
+    freezes: tuple[FreezeMark, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    wanted: tuple[Work, ...] = ()
+    commands: tuple[str, ...] = ()
+    """Ids of the operator commands that have a record already, the newest last."""
+
+
+def state_to_document(state: JudgeState) -> dict[str, Any]:
+    """Plain JSON types; the inverse is ``state_from_document``."""
+    document: dict[str, Any] = encode(JudgeState, state)
+    document["format"] = STATE_FORMAT
+    return document
+
+
+def state_from_document(document: Mapping[str, Any]) -> JudgeState:
+    """Raise ValueError on an unknown format, KeyError or TypeError on another shape."""
+    if document.get("format") != STATE_FORMAT:
+        raise ValueError(f"state format {document.get('format')!r} is not {STATE_FORMAT}")
+    state: JudgeState = decode(JudgeState, document)
+    return state
+

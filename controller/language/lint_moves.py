@@ -1,0 +1,146 @@
+"""Linter rules about moves and guards: arms, circles, undo, cooldown and budget.
+
+Each rule is a generator of drafts over a playbook that already reads well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from controller.core.playbook import (
+    Action,
+    Evaluate,
+    Move,
+    PrewarmCache,
+    Promote,
+    Retrain,
+    Revert,
+    Route,
+    Scale,
+)
+from controller.language.action_facts import facts_of
+from controller.language.fields import suggestion
+from controller.language.lint_conditions import Draft, Subject, rung_path
+from controller.language.quantities import duration_text
+
+
+def every_move(subject: Subject) -> Iterator[tuple[str, Move]]:
+    """Every move with its path, like ``otherwise[0][1]``."""
+    for number, rung in enumerate(subject.playbook.rungs):
+        for i, move in enumerate(rung):
+            yield f"{rung_path(number)}[{i}]", move
+
+
+def arms_of(action: Action) -> tuple[tuple[str, str], ...]:
+    """(field, arm) for each arm an action names."""
+    match action:
+        case Route():
+            return (("from", action.source), ("to", action.target))
+        case Promote():
+            named = (("into", action.into), ("arm", action.arm))
+            return tuple((field, arm) for field, arm in named if arm is not None)
+        case Retrain() | Evaluate() | Revert() | PrewarmCache() | Scale():
+            return (("arm", action.arm),)
+        case _:
+            return ()
+
+
+def unknown_arms(subject: Subject) -> Iterator[Draft]:
+    known = subject.vocabulary.arms
+    for path, move in every_move(subject):
+        for field, arm in arms_of(move.action):
+            if arm not in known:
+                where = f"{path}.{facts_of(move.action).name}.{field}"
+                yield Draft("P035", where, f"unknown arm {arm!r}", suggestion(arm, known))
+
+
+def unknown_segments(subject: Subject) -> Iterator[Draft]:
+    segments = subject.vocabulary.settings.segments
+    for path, move in every_move(subject):
+        if not isinstance(move.action, Route):
+            continue
+        for name, value in move.action.where.items():
+            where = f"{path}.route.where.{name}"
+            if name not in segments:
+                advice = suggestion(name, tuple(segments))
+                yield Draft("P023", where, f"unknown segment {name!r}", advice)
+            elif value not in segments[name]:
+                advice = suggestion(value, segments[name])
+                yield Draft("P023", where, f"unknown {name} {value!r}", advice)
+
+
+def routes_that_lead_nowhere(subject: Subject) -> Iterator[Draft]:
+    for number, rung in enumerate(subject.playbook.rungs):
+        seen: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
+        for i, move in enumerate(rung):
+            if not isinstance(move.action, Route):
+                continue
+            path = f"{rung_path(number)}[{i}].route"
+            source, target = move.action.source, move.action.target
+            where = tuple(sorted(move.action.where.items()))
+            if source == target:
+                what = f"{source} is routed to itself"
+                yield Draft("P036", path, what, "accepted: another arm in `to`")
+            elif (source, where) in seen:
+                what = f"{source} is routed twice in one rung"
+                yield Draft("P036", path, what, "accepted: one route for an arm")
+            elif _leads_back(source, target, where, seen):
+                what = f"{source} to {target} closes a circle of routes"
+                yield Draft("P036", path, what, "accepted: routes that end in an arm")
+            seen[(source, where)] = target
+
+
+def _leads_back(
+    source: str,
+    target: str,
+    where: tuple[tuple[str, str], ...],
+    routes: dict[tuple[str, tuple[tuple[str, str], ...]], str],
+) -> bool:
+    """Whether following the rung's routes from ``target`` ends in ``source``."""
+    visited = set()
+    while (target, where) in routes and target not in visited:
+        visited.add(target)
+        target = routes[(target, where)]
+    return target == source
+
+
+def undo_without_undo(subject: Subject) -> Iterator[Draft]:
+    for path, move in every_move(subject):
+        facts = facts_of(move.action)
+        if move.otherwise == "undo" and facts.undo is None:
+            what = f"{facts.name} has no undo"
+            yield Draft("P037", f"{path}.else", what, "accepted: next, keep")
+
+
+def cooldown_shorter_than_verification(subject: Subject) -> Iterator[Draft]:
+    guards = subject.playbook.guards
+    verify_s = sum(max(move.within_s for move in rung) for rung in subject.playbook.rungs)
+    if guards.cooldown_s < verify_s:
+        what = (
+            f"the cooldown of {duration_text(guards.cooldown_s)} is shorter than the"
+            f" verification of all rungs ({duration_text(verify_s)})"
+        )
+        advice = f"accepted: at least {duration_text(verify_s)}"
+        yield Draft("P030", "guards.cooldown", what, advice)
+
+
+def budget_that_never_binds(subject: Subject) -> Iterator[Draft]:
+    guards = subject.playbook.guards
+    possible = int(guards.budget_per_s // guards.cooldown_s) + 1
+    if possible <= guards.budget_count:
+        what = (
+            f"the budget never binds: a cooldown of {duration_text(guards.cooldown_s)} allows"
+            f" {possible} in {duration_text(guards.budget_per_s)}"
+        )
+        advice = "a smaller budget, a longer period or a shorter cooldown"
+        yield Draft("P039", "guards.budget", what, advice, "warning")
+
+
+MOVE_RULES = (
+    unknown_arms,
+    unknown_segments,
+    routes_that_lead_nowhere,
+    undo_without_undo,
+    cooldown_shorter_than_verification,
+    budget_that_never_binds,
+)

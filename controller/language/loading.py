@@ -1,0 +1,137 @@
+"""Files and folders of playbooks: what `check` reports and what the controller loads.
+
+The only file of the language that touches the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from controller.core.playbook import Playbook
+from controller.core.readings import Catalogue
+from controller.errors import BadInput
+from controller.language.document import duplicate_name, read_document
+from controller.language.fields import Places
+from controller.language.findings import Finding, Place, Problem, with_source
+from controller.language.lint_conditions import CONDITION_RULES, Subject
+from controller.language.lint_moves import MOVE_RULES
+from controller.language.vocabulary import Vocabulary
+from controller.language.yaml_text import MAX_BYTES
+from controller.settings import Settings
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def playbook_from_text(text: str, file: str, settings: Settings, catalogue: Catalogue) -> Playbook:
+    """Raise BadInput with the first error; warnings pass."""
+    playbook, findings = _read(text, file, Vocabulary.of(settings, catalogue))
+    for finding in findings:
+        if finding.severity == "error":
+            raise finding.as_bad_input()
+    assert playbook is not None
+    return playbook
+
+
+def load_playbooks(
+    directory: Path, settings: Settings, catalogue: Catalogue
+) -> tuple[Playbook, ...]:
+    """Every playbook directly in a folder, sorted by name. Raise BadInput on the first error."""
+    if not directory.is_dir():
+        raise BadInput("no such folder; accepted: a folder of playbooks", file=str(directory))
+    playbooks, findings = _check([directory], Vocabulary.of(settings, catalogue))
+    for finding in findings:
+        if finding.severity == "error":
+            raise finding.as_bad_input()
+    return tuple(sorted(playbooks, key=lambda playbook: playbook.name))
+
+
+def check(paths: Iterable[Path], settings: Settings, catalogue: Catalogue) -> list[Finding]:
+    """Findings of all files, and of all files directly in the folders, in order of the lines."""
+    return _check(paths, Vocabulary.of(settings, catalogue))[1]
+
+
+def playbook_files(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and the YAML files directly in folders, sorted."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        else:
+            found.append(path)
+    return found
+
+
+def _check(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[Playbook], list[Finding]]:
+    playbooks: list[Playbook] = []
+    findings: list[Finding] = []
+    first_file: dict[str, str] = {}
+    for path in playbook_files(paths):
+        file = str(path)
+        try:
+            text = _text(path)
+        except Problem as problem:
+            findings.append(with_source(problem.finding, file, [], 0))
+            continue
+        playbook, found = _read(text, file, vocabulary)
+        if playbook is not None:
+            if playbook.name in first_file:
+                twin = duplicate_name(playbook.name, first_file[playbook.name])
+                found.append(_finding(twin, file, text))
+            first_file.setdefault(playbook.name, file)
+            playbooks.append(playbook)
+        findings += found
+    return playbooks, findings
+
+
+def _text(path: Path) -> str:
+    """At most one byte more than is accepted is read, so a huge file costs nothing."""
+    start = Place(1)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Problem("P001", f"cannot be read: {reason}", place=start) from None
+    if len(raw) > MAX_BYTES:
+        advice = f"accepted: at most {MAX_BYTES} bytes"
+        raise Problem("P001", "the file is too large", advice, place=start)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise Problem("P001", "not UTF-8", "accepted: UTF-8 text", place=Place(line)) from None
+
+
+def _read(text: str, file: str, vocabulary: Vocabulary) -> tuple[Playbook | None, list[Finding]]:
+    reading = read_document(text, vocabulary)
+    findings = [_finding(problem, file, text) for problem in reading.problems]
+    if reading.playbook is not None:
+        findings += _lint(reading.playbook, reading.places, file, text, vocabulary)
+    return reading.playbook, sorted(findings, key=lambda finding: finding.line)
+
+
+def _lint(
+    playbook: Playbook, places: Places, file: str, text: str, vocabulary: Vocabulary
+) -> Sequence[Finding]:
+    subject = Subject(playbook, vocabulary)
+    lines = text.splitlines()
+    found = []
+    for rule in (*CONDITION_RULES, *MOVE_RULES):
+        for draft in rule(subject):
+            place = places.of(draft.path)
+            finding = Finding(
+                file,
+                place.line,
+                draft.rule,
+                draft.severity,
+                draft.message,
+                draft.advice,
+                draft.path,
+            )
+            found.append(with_source(finding, file, lines, place.column))
+    return found
+
+
+def _finding(problem: Problem, file: str, text: str) -> Finding:
+    return with_source(problem.finding, file, text.splitlines(), problem.place.column)

@@ -1,0 +1,74 @@
+"""What a monitor is: data that declares signals, a mergeable tally, a sequential reader.
+
+Time arrives only as data: a tally knows the times in its rows, a reader the tick it is fed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.core.readings import Labels, Reading, SignalKey, SignalSpec
+from controller.monitors.batch_view import BatchView
+from controller.monitors.tick import TickView
+from controller.settings import Settings
+
+Arrays = dict[str, NDArray[Any]]
+"""A tally as plain named arrays (never objects), so that it can be stored without pickle."""
+Readings = Iterator[tuple[SignalKey, Reading]]
+
+
+class Tally(Protocol):
+    """Integer counts of one partition, or of several merged: exact in any order.
+
+    Nothing may depend on the order of ``update`` and ``merge`` calls, as long as no limit is hit.
+    """
+
+    def update(self, rows: BatchView) -> None:
+        """Count one batch of one of the monitor's topics."""
+
+    def merge(self, other: Any) -> None:
+        """Add what another tally of the same kind counted; ``other`` stays as it is."""
+
+    def forget(self, before_s: float, after_s: float) -> None:
+        """Drop what is older than any window, and what lies in the future."""
+
+    def snapshot(self) -> Arrays:
+        """Everything, as arrays."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become what was snapshotted. Raise KeyError or ValueError on anything else."""
+
+
+class Reader(Protocol):
+    """Fed once per tick; what must be sequential lives here."""
+
+    def read(self, tally: Any, tick: TickView) -> Iterable[tuple[SignalKey, Reading]]:
+        """Readings of every series at every window asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """One line in `monitor_set.MONITORS` is all it takes to add one."""
+
+    name: str
+    topics: tuple[str, ...]
+    specs: tuple[SignalSpec, ...]
+    tally: Callable[[Settings], Tally]
+    reader: Callable[[Settings], Reader]
+    extra_horizon_s: Callable[[Settings], float] = lambda _settings: 0.0
+    """How much longer than its largest window its tally must remember."""
+
+
+def label(name: str, value: str) -> Labels:
+    """The labels of a series with one label."""
+    return ((name, value),)
+
+
+def empty_counts(size: int) -> NDArray[np.int64]:
+    """Nothing counted yet."""
+    return np.zeros(size, dtype=np.int64)

@@ -1,0 +1,111 @@
+"""What a reader is told at a tick: the time, which windows are wanted, which sources are well.
+
+System windows close half a second after the tick, so that a batch on its way still counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from controller.core.readings import Labels, Reading, ReadingState, SignalKey, SignalSpec
+
+CLOSING_S = 0.5
+SYSTEM_WINDOW_S = 5.0
+LONGEST_WINDOW_S = 3_600.0
+WINDOWS_OF_LAG = 2.0
+"""A backlog older than this many windows makes readings stale, so that it never acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How one topic is doing at a tick."""
+
+    lag_s: float
+    """Age of the newest event among the batches since the last tick; 0 when there were none."""
+    silent_s: float
+    """Time since the newest event ever, or since watching began."""
+    heard: bool
+    """Whether anything ever came."""
+    watermark_s: float
+    """Every event before this is here, as far as live partitions tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickView:
+    """``closed_s`` is the whole second up to which system windows are closed."""
+
+    at_s: float
+    started_s: float
+    bus_is_up: bool
+    sources: Mapping[str, SourceHealth]
+    proof_of_life: str
+    """A topic that is never silent while the service lives: routers report each second."""
+    wanted: Mapping[str, Mapping[Labels, frozenset[float]]] = field(default_factory=dict)
+
+    @property
+    def closed_s(self) -> int:
+        return math.floor(self.at_s - CLOSING_S)
+
+    def series(self, specs: Iterable[SignalSpec], name: str, known: Iterable[str]) -> list[str]:
+        """Values of label ``name``: the known ones, and those that playbooks ask for."""
+        values = dict.fromkeys(known)
+        for spec in specs:
+            for labels in self.wanted.get(spec.name, {}):
+                values.update((v, None) for k, v in labels if k == name and not v.startswith("$"))
+        return list(values)
+
+    def keys(self, spec: SignalSpec, labels: Labels = ()) -> Iterator[SignalKey]:
+        """The series at its default window and at every other one that is wanted."""
+        wanted = self.wanted.get(spec.name, {})
+        windows = {spec.default_window_s, *wanted.get(labels, ())}
+        for other, more in wanted.items():
+            if any(value.startswith("$") for _, value in other):
+                windows |= more
+        for window_s in sorted(windows):
+            yield SignalKey(spec.name, labels, window_s)
+
+    def trouble(
+        self, topics: Iterable[str], window_s: float
+    ) -> tuple[ReadingState, str] | None:
+        """Why nothing may be believed that these topics feed, or None."""
+        if not self.bus_is_up:
+            return ReadingState.DOWN, "the bus is down"
+        limit_s = WINDOWS_OF_LAG * min(window_s or SYSTEM_WINDOW_S, SYSTEM_WINDOW_S)
+        alive = self.sources[self.proof_of_life].silent_s <= limit_s
+        for topic in topics:
+            source = self.sources[topic]
+            if source.lag_s > limit_s:
+                return ReadingState.STALE, f"lag {source.lag_s:.0f}s in {topic}"
+            if source.heard and source.silent_s > limit_s and not alive:
+                return ReadingState.STALE, f"no telemetry for {source.silent_s:.0f}s"
+        return None
+
+    def reading(
+        self,
+        spec: SignalSpec,
+        topics: Iterable[str],
+        window: tuple[float, float],
+        value: float | None,
+        sample_size: int,
+        idle: str = "",
+    ) -> Reading:
+        """Judge a measured value. ``idle`` says why there is nothing to measure, if so."""
+        start_s, end_s = window
+        trouble = self.trouble(topics, end_s - start_s)
+        if trouble is not None:
+            return Reading(None, trouble[0], sample_size, start_s, end_s, trouble[1])
+        if idle and not sample_size:
+            if start_s < self.started_s:
+                note = f"watching for {max(0.0, self.at_s - self.started_s):.0f}s"
+                return Reading(None, ReadingState.INSUFFICIENT, 0, start_s, end_s, note)
+            return Reading(None, ReadingState.IDLE, 0, start_s, end_s, idle)
+        if value is None or sample_size < spec.least_sample:
+            note = f"{sample_size} of {spec.least_sample}"
+            return Reading(None, ReadingState.INSUFFICIENT, sample_size, start_s, end_s, note)
+        return Reading(value, ReadingState.OK, sample_size, start_s, end_s)
+
+    def window(self, window_s: float) -> tuple[float, float]:
+        """The last closed window of this length."""
+        return self.closed_s - math.ceil(window_s), self.closed_s

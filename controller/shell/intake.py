@@ -1,0 +1,135 @@
+"""From bus messages to what the controller learns: tallies, router heads, facts in waiting.
+
+Every message is either used, a counted duplicate, or counted and kept in a dead-letter topic;
+none of them can stop the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from controller.core.facts import Change, Operator, WorkDone
+from controller.core.readings import Reading, SignalKey
+from controller.ports import BusWriter, Message
+from controller.shell.router_heads import RouterHeads
+from controller.telemetry.batches import BrokenBatch, TelemetryBatch, decode
+from controller.telemetry.ledger import Ledger
+from controller.telemetry.schema import CHANGE, DEAD_LETTER_SUFFIX, OPERATOR, REPLICA, WORK
+
+LOG = logging.getLogger(__name__)
+WAITING_MAX = 1_000
+"""Facts kept for the next tick. Commands are repeated by their senders, so a flood loses none."""
+FINAL_STATUSES = ("done", "failed", "refused")
+
+News = Operator | WorkDone | Change
+
+
+class Monitors(Protocol):
+    """The part of `MonitorSet` the shell uses."""
+
+    def update(self, batch: TelemetryBatch, now_s: float | None = None) -> int: ...
+    def note_broken(self, topic: str) -> None: ...
+    def want(self, keys: Iterable[SignalKey]) -> None: ...
+    def read(self, at_s: float, bus_is_up: bool) -> Mapping[SignalKey, Reading]: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+
+class Intake:
+    """Feeds ``monitors``, ``heads`` and ``take_news`` from messages of one service."""
+
+    def __init__(
+        self, service: str, monitors: Monitors, ledger: Ledger, dead_letters: BusWriter
+    ) -> None:
+        self.heads = RouterHeads()
+        self.counts: Counter[str] = Counter()
+        self._service = service
+        self._monitors = monitors
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._waiting: list[dict[str, Any]] = []
+
+    def take(self, messages: Sequence[Message], now_s: float) -> None:
+        """Use each message once."""
+        for message in messages:
+            batch = decode(message)
+            if isinstance(batch, BrokenBatch):
+                self._bury(message, batch)
+            elif batch.service not in ("", self._service):
+                self.counts["foreign"] += 1
+            elif not self._ledger.admit(batch):
+                self.counts["duplicate"] += 1
+            else:
+                self._use(batch, now_s)
+
+    def take_news(self, at_s: float, wanted: frozenset[str], next_seq: Callable[[], int]) -> list[News]:
+        """Facts since the last tick, in order of arrival, stamped with this tick's time."""
+        waiting, self._waiting = self._waiting, []
+        facts = (_fact(row, at_s, wanted, next_seq) for row in waiting)
+        return [fact for fact in facts if fact is not None]
+
+    def forget_news(self) -> None:
+        """Nobody leads: commands and final work statuses are repeated by their senders."""
+        self._waiting.clear()
+
+    def _use(self, batch: TelemetryBatch, now_s: float) -> None:
+        self.counts["taken"] += 1
+        self.counts["late_or_future"] += self._monitors.update(batch, now_s)
+        if batch.topic == REPLICA:
+            self.heads.update(batch.batch)
+        elif batch.topic in (OPERATOR, WORK, CHANGE):
+            for row in batch.batch.to_pylist():
+                if len(self._waiting) < WAITING_MAX:
+                    self._waiting.append({**row, "topic": batch.topic})
+                else:
+                    self.counts["news_refused"] += 1
+
+    def _bury(self, message: Message, broken: BrokenBatch) -> None:
+        self.counts["broken"] += 1
+        self._monitors.note_broken(message.topic)
+        LOG.warning("broken message at %s: %s", broken.place, broken.reason)
+        headers = {**message.headers, "reason": broken.reason, "place": broken.place}
+        kept = self._dead_letters.send(
+            message.topic + DEAD_LETTER_SUFFIX, message.value, headers=headers, key=message.key
+        )
+        if not kept:
+            self.counts["broken_not_kept"] += 1
+
+
+def _fact(
+    row: Mapping[str, Any], at_s: float, wanted: frozenset[str], next_seq: Callable[[], int]
+) -> News | None:
+    """None for rows that say nothing new: work still running, or no longer wanted."""
+    if row["topic"] == OPERATOR:
+        return _operator(row, at_s, next_seq)
+    if row["topic"] == WORK:
+        if row["status"] not in FINAL_STATUSES or row["work_id"] not in wanted:
+            return None
+        return WorkDone(
+            next_seq(),
+            at_s,
+            row["work_id"],
+            row["kind"] or "",
+            row["status"],
+            row["detail"] or "",
+            row["version"],
+        )
+    return Change(next_seq(), at_s, row["kind"] or "", row["what"] or "", row["who"] or "")
+
+
+def _operator(row: Mapping[str, Any], at_s: float, next_seq: Callable[[], int]) -> Operator | None:
+    if not row["command_id"] or not row["verb"]:
+        return None
+    expires_at_s = row["expires_at_s"] or 0.0
+    return Operator(
+        next_seq(),
+        at_s,
+        row["command_id"],
+        row["who"] or "unknown",
+        row["verb"],
+        row["target"] or "",
+        expires_at_s,
+    )

@@ -1,0 +1,60 @@
+"""Notices that playbook files changed, re-checks them, and keeps the old set when they are bad."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from controller.core.playbook import Playbook
+from controller.errors import BadInput
+
+LOG = logging.getLogger(__name__)
+PATTERNS = ("*.yaml", "*.yml")
+
+Load = Callable[[], tuple[Playbook, ...]]
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+class PlaybookWatch:
+    """``load`` reads and checks the whole folder, or raises BadInput."""
+
+    def __init__(self, folder: Path, load: Load) -> None:
+        self._folder = folder
+        self._load = load
+        self._seen = self._fingerprint()
+        self._asked = False
+        self.refused = 0
+        self.playbooks = load()
+
+    def ask(self) -> None:
+        """Re-check at the next tick even if no file looks changed (SIGHUP)."""
+        self._asked = True
+
+    def changed(self) -> tuple[Playbook, ...] | None:
+        """The new set when there is a good and different one, else None."""
+        found = self._fingerprint()
+        if found == self._seen and not self._asked:
+            return None
+        self._seen, self._asked = found, False
+        try:
+            fresh = self._load()
+        except BadInput as error:
+            self.refused += 1
+            LOG.error("playbooks refused, the old set stays: %s", error)
+            return None
+        if [p.sha256 for p in fresh] == [p.sha256 for p in self.playbooks]:
+            return None
+        self.playbooks = fresh
+        return fresh
+
+    def _fingerprint(self) -> Fingerprint:
+        paths = sorted(path for pattern in PATTERNS for path in self._folder.glob(pattern))
+        found = []
+        for path in paths:
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue  # removed between listing and looking: the next tick sees it gone
+            found.append((path.name, status.st_mtime_ns, status.st_size))
+        return tuple(found)

@@ -1,0 +1,55 @@
+"""The newest readings as a file beside the controller, for `selfright status`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from controller.core.readings import Readings
+from controller.errors import BadInput
+from controller.shell.atomic_file import write_atomically
+
+FILE = Path("run") / "readings.json"
+
+
+class ReadingsFile:
+    """Rewritten whole each tick. A folder that cannot be written is counted, not fatal."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.failed = 0
+        self._path = data_dir / FILE
+
+    def write(self, at_s: float, readings: Readings, about: Mapping[str, Any]) -> None:
+        """``about`` says who writes and whether it leads."""
+        document = {
+            **about,
+            "at_s": at_s,
+            "readings": [
+                {
+                    "signal": str(key),
+                    "value": reading.value,
+                    "state": reading.state.value,
+                    "sample_size": reading.sample_size,
+                    "note": reading.note,
+                }
+                for key, reading in sorted(readings.items())
+            ],
+        }
+        try:
+            write_atomically(self._path, json.dumps(document).encode(), durable=False)
+        except OSError:
+            self.failed += 1
+
+
+def read_readings(data_dir: Path) -> dict[str, Any] | None:
+    """What the controller wrote last; None when it wrote nothing yet."""
+    path = data_dir / FILE
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
+    return document

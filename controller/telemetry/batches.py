@@ -1,0 +1,147 @@
+"""One bus message is one batch of rows: writing it, and reading it as our schema says.
+
+Knows Arrow, JSON lines and headers. Knows nothing of what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from controller.ports import Message
+from controller.telemetry.conform import NotConform, conform_batch
+from controller.telemetry.json_lines import rows_from_json_lines, rows_to_json_lines
+from controller.telemetry.rows import batch_from_rows
+from controller.telemetry.schema import (
+    HEADER_ENCODING,
+    HEADER_PRODUCER_ID,
+    HEADER_PRODUCER_SEQ,
+    HEADER_REGION,
+    HEADER_SERVICE,
+    HEADER_VERSION,
+    SCHEMA_VERSION,
+    SCHEMAS,
+)
+
+ARROW = "arrow"
+JSON_LINES = "jsonl"
+MOST_ROWS = 100_000
+"""Rows of one message; a batch is what a producer gathered in a fraction of a second."""
+MOST_SEQ = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryBatch:
+    """Rows of one topic, with exactly our columns, then any ``segment.*`` columns, by name."""
+
+    topic: str
+    partition: int
+    producer_id: str
+    producer_seq: int
+    service: str
+    region: str
+    version: int
+    batch: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenBatch:
+    """A message nobody can read: why, and where it is (``selfright.served/0@17``, a line)."""
+
+    reason: str
+    place: str
+
+
+def encode_arrow(topic: str, rows: Sequence[Mapping[str, Any]] | pa.RecordBatch) -> bytes:
+    """An Arrow IPC stream of one batch. Raise ValueError on a column the topic does not have."""
+    batch = rows if isinstance(rows, pa.RecordBatch) else batch_from_rows(topic, rows)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def encode_json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The same rows as others may send them; binary ids become hexadecimal text."""
+    return rows_to_json_lines(rows)
+
+
+def headers_for(
+    *,
+    producer_id: str,
+    producer_seq: int,
+    service: str,
+    region: str = "",
+    encoding: str = ARROW,
+) -> dict[str, str]:
+    """The headers every message carries. ``producer_id`` is new at every start of a producer."""
+    return {
+        HEADER_VERSION: str(SCHEMA_VERSION),
+        HEADER_ENCODING: encoding,
+        HEADER_PRODUCER_ID: producer_id,
+        HEADER_PRODUCER_SEQ: str(producer_seq),
+        HEADER_SERVICE: service,
+        HEADER_REGION: region,
+    }
+
+
+def decode(message: Message) -> TelemetryBatch | BrokenBatch:
+    """Read one message. Whatever is wrong with it comes back as a value, never as an exception."""
+    place = f"{message.topic}/{message.partition}@{message.offset}"
+    try:
+        version, seq = _numbers(message)
+        batch = _rows(message)
+    except NotConform as broken:
+        where = place if broken.line is None else f"{place}:{broken.line}"
+        return BrokenBatch(reason=broken.reason, place=where)
+    return TelemetryBatch(
+        topic=message.topic,
+        partition=message.partition,
+        producer_id=message.headers[HEADER_PRODUCER_ID],
+        producer_seq=seq,
+        service=message.headers.get(HEADER_SERVICE, ""),
+        region=message.headers.get(HEADER_REGION, ""),
+        version=version,
+        batch=batch,
+    )
+
+
+def _numbers(message: Message) -> tuple[int, int]:
+    """(version, producer_seq) from the headers."""
+    if message.topic not in SCHEMAS:
+        raise NotConform(f"topic {message.topic!r} is not one of {', '.join(SCHEMAS)}")
+    for name in (HEADER_VERSION, HEADER_ENCODING, HEADER_PRODUCER_ID, HEADER_PRODUCER_SEQ):
+        if not message.headers.get(name):
+            raise NotConform(f"header {name} is missing")
+    version = _whole(message.headers, HEADER_VERSION)
+    if abs(version - SCHEMA_VERSION) > 1:
+        raise NotConform(
+            f"version {version} is not within one of {SCHEMA_VERSION}, which this program reads"
+        )
+    return version, _whole(message.headers, HEADER_PRODUCER_SEQ)
+
+
+def _whole(headers: Mapping[str, str], name: str) -> int:
+    text = headers[name]
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > MOST_SEQ:
+        raise NotConform(f"header {name} is {text[:40]!r}, not a whole number from 0")
+    return int(text)
+
+
+def _rows(message: Message) -> pa.RecordBatch:
+    encoding = message.headers[HEADER_ENCODING]
+    if encoding == JSON_LINES:
+        return rows_from_json_lines(message.topic, message.value, MOST_ROWS)
+    if encoding != ARROW:
+        raise NotConform(f"encoding {encoding!r} is not {ARROW} or {JSON_LINES}")
+    try:
+        table = pa.ipc.open_stream(message.value).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise NotConform(f"not an Arrow stream: {str(error).splitlines()[0][:200]}") from error
+    if table.num_rows > MOST_ROWS:
+        raise NotConform(f"{table.num_rows} rows are more than {MOST_ROWS}")
+    return conform_batch(message.topic, table)

@@ -1,0 +1,54 @@
+"""Any table as the columns of a topic: a missing one is null, an unknown one is left out.
+
+Only ``segment.*`` columns are kept beside ours, since settings name them, not the schema.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from controller.telemetry.schema import SCHEMAS, SEGMENT_PREFIX
+
+SEGMENT_TYPE = pa.dictionary(pa.int32(), pa.string())
+MOST_SEGMENTS = 64
+"""Segment columns of one batch; settings never name as many."""
+
+
+class NotConform(Exception):
+    """What makes a message unreadable, and the line of it (from 1) where it has lines."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+def conform_batch(topic: str, table: pa.Table) -> pa.RecordBatch:
+    """Cast to the topic's schema. Raise NotConform when a column cannot be cast."""
+    fields = list(SCHEMAS[topic])
+    fields += segment_fields(table.schema.names)
+    arrays = [_column(table, field) for field in fields]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def segment_fields(names: list[str]) -> list[pa.Field]:
+    """Fields of the segment columns among ``names``, in the order of their names."""
+    found = sorted({name for name in names if name.startswith(SEGMENT_PREFIX)})
+    if len(found) > MOST_SEGMENTS:
+        raise NotConform(f"{len(found)} segment columns are more than {MOST_SEGMENTS}")
+    return [pa.field(name, SEGMENT_TYPE) for name in found]
+
+
+def _column(table: pa.Table, field: pa.Field) -> pa.Array:
+    places = table.schema.get_all_field_indices(field.name)
+    if len(places) > 1:
+        raise NotConform(f"column {field.name} is there {len(places)} times")
+    if not places:
+        return pa.nulls(table.num_rows, field.type)
+    chunked = table.column(places[0])
+    try:
+        column = chunked.cast(field.type) if chunked.type != field.type else chunked
+        return column.unify_dictionaries().combine_chunks()
+    except pa.ArrowException as error:
+        said = str(error).splitlines()[0][:200]
+        raise NotConform(f"column {field.name} is not {field.type}: {said}") from error

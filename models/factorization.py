@@ -1,0 +1,216 @@
+"""Users and items as vectors, corrected by what happened just now.
+
+score(u, i) = w_user · u·v_i + w_recent · r·v_i + w_hot · log1p(clicks of i in the last hour)
+              + w_item · log1p(clicks of i ever) + w_repeat · [i is among the recent items]
+
+v are the right singular vectors of the normalized click matrix (PureSVD, Cremonesi et al. 2010),
+u is the user's clicks folded into them and r the fading mean direction of the recent items, so both
+live in one space and a user who was never trained on is served by r, the hour and the items alone.
+The weights are learned from what was known at each past request (`models/weights.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.recommender import Array, FeatureValues, Scored
+
+Vector = NDArray[np.float32]
+RECENT_FADES = np.float32(0.8)
+"""Weight of a recent item relative to the next newer one."""
+INPUT_NAMES = (
+    "recent_count",
+    "recent_known_share",
+    "recent_affinity",
+    "recent_coherence",
+    "hot_count_mean",
+    "hot_count_max",
+    "hot_agreement",
+    "user_norm",
+    "top_affinity",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One weight per term of the score, in the order of the formula."""
+
+    user: float = 1.0
+    recent: float = 0.5
+    hot: float = 0.1
+    item: float = 0.1
+    repeat: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What was learned about users and items. Norms of item vectors carry their popularity."""
+
+    user_ids: NDArray[np.uint64]
+    """(users,), ascending"""
+    users: Vector
+    """(users, dims)"""
+    item_ids: NDArray[np.str_]
+    """(items,)"""
+    items: Vector
+    """(items, dims)"""
+    item_bias: Vector
+    """(items,): log1p of clicks in training"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    """What one mapping of hourly counts means for all items; kept while the mapping is the same."""
+
+    source: Mapping[str, float]
+    hot: Vector
+    bonus: Vector
+    mean: float
+    maximum: float
+    agreement: float
+
+
+class Factorization:
+    """Answers in well under a millisecond for 10,000 items of 32 dimensions."""
+
+    kind: ClassVar[str] = "factorization"
+
+    def __init__(self, version: str, factors: Factors, weights: Weights) -> None:
+        self.version = version
+        self._factors = factors
+        self._weights = weights
+        self._item_ids = tuple(factors.item_ids.tolist())
+        self._row = {item: row for row, item in enumerate(self._item_ids)}
+        norms = np.linalg.norm(factors.items, axis=1, keepdims=True)
+        self._directions = factors.items / np.maximum(norms, np.float32(1e-9))
+        bias = factors.item_bias - factors.item_bias.mean()
+        self._centred_bias = bias / max(float(np.linalg.norm(bias)), 1e-9)
+        self._hour = self._derive_hour({})
+
+    @classmethod
+    def from_arrays(
+        cls, version: str, arrays: Mapping[str, Array], parameters: Mapping[str, float]
+    ) -> Factorization:
+        """See `models.recommender.Kind`."""
+        factors = Factors(
+            arrays["user_ids"].astype(np.uint64),
+            arrays["users"].astype(np.float32),
+            arrays["item_ids"].astype(np.str_),
+            arrays["items"].astype(np.float32),
+            arrays["item_bias"].astype(np.float32),
+        )
+        weights = Weights(**{f.name: parameters[f"weight_{f.name}"] for f in fields(Weights)})
+        return cls(version, factors, weights)
+
+    def recommend(self, user_id: int, k: int, features: FeatureValues) -> Scored:
+        """See `models.recommender.Recommender`."""
+        hour = self._hour
+        if hour.source is not features.item_counts_1h:
+            hour = self._hour = self._derive_hour(features.item_counts_1h)
+        user = self.user_vector(user_id)
+        rows = self.rows(features.recent_items)
+        recent = self.recent_vector(rows)
+        w = self._weights
+        direction = np.float32(w.user) * user + np.float32(w.recent) * recent
+        affinity = self._factors.items @ direction
+        scores = affinity + hour.bonus
+        scores[rows] += np.float32(w.repeat)
+        best = _top(scores, k)
+        inputs = self._inputs(user, rows, len(features.recent_items), hour)
+        inputs["top_affinity"] = float(affinity[best].mean()) if len(best) else 0.0
+        return Scored(
+            tuple(self._item_ids[row] for row in best), tuple(scores[best].tolist()), inputs
+        )
+
+    def user_vector(self, user_id: int) -> Vector:
+        """(dims,); zeros for a user it does not know."""
+        user_ids = self._factors.user_ids
+        row = int(np.searchsorted(user_ids, np.uint64(user_id)))
+        if row < len(user_ids) and int(user_ids[row]) == user_id:
+            vector: Vector = self._factors.users[row]
+            return vector
+        return np.zeros(self._factors.items.shape[1], dtype=np.float32)
+
+    def rows(self, item_ids: Sequence[str]) -> list[int]:
+        """Rows of the items it knows, in order, each once."""
+        return list(dict.fromkeys(self._row[item] for item in item_ids if item in self._row))
+
+    def recent_vector(self, rows: Sequence[int]) -> Vector:
+        """(dims,): the mean direction of the recent items, newest first; zeros when there are none."""
+        if not rows:
+            return np.zeros(self._factors.items.shape[1], dtype=np.float32)
+        fading = RECENT_FADES ** np.arange(len(rows), dtype=np.float32)
+        mean: Vector = (fading / fading.sum()) @ self._directions[list(rows)]
+        return mean
+
+    def _inputs(
+        self, user: Vector, rows: Sequence[int], recent_count: int, hour: _Hour
+    ) -> dict[str, float]:
+        recent = self.recent_vector(rows)
+        norm = float(np.linalg.norm(user))
+        return {
+            "recent_count": float(recent_count),
+            "recent_known_share": len(rows) / recent_count if recent_count else 0.0,
+            "recent_affinity": float(recent @ user) / norm if norm else 0.0,
+            "recent_coherence": float(np.linalg.norm(recent)),
+            "hot_count_mean": hour.mean,
+            "hot_count_max": hour.maximum,
+            "hot_agreement": hour.agreement,
+            "user_norm": norm,
+        }
+
+    def _derive_hour(self, counts: Mapping[str, float]) -> _Hour:
+        raw = np.zeros(len(self._item_ids), dtype=np.float32)
+        for item, count in counts.items():
+            row = self._row.get(item)
+            if row is not None:
+                raw[row] = count
+        hot = np.log1p(np.maximum(raw, 0.0))
+        centred = hot - hot.mean() if len(hot) else hot
+        length = float(np.linalg.norm(centred))
+        w = self._weights
+        bonus = np.float32(w.hot) * hot + np.float32(w.item) * self._factors.item_bias
+        return _Hour(
+            source=counts,
+            hot=hot,
+            bonus=bonus,
+            mean=float(raw.mean()) if len(raw) else 0.0,
+            maximum=float(raw.max()) if len(raw) else 0.0,
+            agreement=float(centred @ self._centred_bias) / length if length > 0.0 else 0.0,
+        )
+
+
+def to_arrays(factors: Factors) -> dict[str, Array]:
+    """The arrays of an artifact; `Factorization.from_arrays` is the inverse."""
+    return {
+        "user_ids": factors.user_ids,
+        "users": factors.users,
+        "item_ids": factors.item_ids,
+        "items": factors.items,
+        "item_bias": factors.item_bias,
+    }
+
+
+def to_parameters(weights: Weights) -> dict[str, float]:
+    """The parameters of an artifact."""
+    names = [f.name for f in fields(Weights)]
+    return {f"weight_{name}": value for name, value in zip(names, astuple(weights), strict=True)}
+
+
+def _top(scores: Vector, k: int) -> NDArray[np.intp]:
+    """Rows of the ``k`` highest scores, best first."""
+    if k < len(scores):
+        chosen = np.sort(np.argpartition(scores, len(scores) - k)[len(scores) - k :])
+    else:
+        chosen = np.arange(len(scores))
+    return chosen[np.argsort(-scores[chosen], kind="stable")]
+
+
+def weight_vector(weights: Weights) -> NDArray[np.float64]:
+    """(5,), in the order of the formula."""
+    return np.array(astuple(weights), dtype=np.float64)

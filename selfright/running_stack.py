@@ -1,0 +1,64 @@
+"""Finds the stack a command talks to: a settings file, or what `selfright up` left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from controller.errors import BadInput
+from controller.settings import Settings
+from controller.settings_file import read_settings
+from selfright.secret_file import export_secrets
+
+DEFAULT_DATA_DIR = Path(".selfright")
+SETTINGS_FILE = Path("run") / "settings.json"
+
+
+def find_settings(settings: Path | None, data_dir: Path | None) -> Settings:
+    """The settings of the running (or last run) stack; its secrets go into the environment.
+
+    Raises BadInput when there is neither a file nor a stack.
+    """
+    if settings is not None:
+        found = read_settings(settings)
+    else:
+        path = (data_dir or DEFAULT_DATA_DIR) / SETTINGS_FILE
+        if not path.exists():
+            raise BadInput(
+                "no stack was started here; start one with `selfright up`, or name one with "
+                "--data-dir or --settings",
+                file=str(path),
+            )
+        found = read_settings(path, environ={})
+    export_secrets(found.data_dir)
+    return found
+
+
+def write_run_settings(settings: Settings) -> Path:
+    """Write the resolved settings (no secrets in them) for the children and for commands."""
+    path = settings.data_dir / SETTINGS_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
+    fresh.replace(path)
+    return path
+
+
+def processes(data_dir: Path) -> dict[str, int]:
+    """Name to pid of the stack's live children, as the supervisor last wrote them."""
+    try:
+        found = json.loads((data_dir / "run" / "processes.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {name: pid for name, pid in found.items() if _is_alive(pid)}
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

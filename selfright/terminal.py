@@ -1,0 +1,44 @@
+"""How commands speak: progress on stderr, one line for what went wrong, exit codes.
+
+0 well, 1 the world did not do what was asked, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from controller.errors import BadInput, SelfrightError
+
+progress_console = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what a person or the world did wrong into one line and an exit code.
+
+    Our own mistakes are not caught: they crash with their trace.
+    """
+    try:
+        yield
+    except BadInput as error:
+        _print_error(error)
+        raise typer.Exit(2) from None
+    except SelfrightError as error:
+        _print_error(error)
+        raise typer.Exit(1) from None
+
+
+def say(line: str) -> None:
+    """One line of progress with the wall time."""
+    clock = time.strftime("%H:%M:%S")
+    progress_console.print(f"[dim]{clock}[/dim] {line}", soft_wrap=True)
+
+
+def _print_error(error: SelfrightError) -> None:
+    sys.stderr.write(f"selfright: {' '.join(str(error).split())}\n")

@@ -1,0 +1,164 @@
+"""`selfright up`: which children there are, how they find each other, when the broker is recycled.
+
+Whatever `endpoints` names is used as it is; what it leaves empty is started here on loopback.
+Both ways the children get the same settings file: one code path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from controller.adapters.kafka_topics import ensure_topics
+from controller.adapters.redis_store import check_store
+from controller.errors import BadInput
+from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Endpoints, Settings
+from selfright.broker_recycling import BrokerRecycling
+from selfright.first_models import ensure_models
+from selfright.python_child import PythonChild
+from selfright.running_stack import write_run_settings
+from selfright.secret_file import load_or_make_secrets
+from selfright.stack.broker import EmbeddedBroker
+from selfright.stack.child_process import free_port, is_port_free
+from selfright.stack.redis_server import EmbeddedRedis
+from selfright.supervisor import Supervised, Supervisor
+
+WATCH_EVERY_S = 0.25
+TOPICS_CAP_S = 30.0
+CHILDREN = {
+    "controller": ("controller",),
+    "serving": ("serving", "host"),
+    "pipeline": ("serving", "pipeline"),
+    "workers": ("serving", "workers"),
+}
+
+
+def run_up(
+    settings: Settings, *, ratings: Path | None, seed: int, say: Callable[[str], None]
+) -> None:
+    """Start everything, watch it until SIGINT or SIGTERM, stop everything.
+
+    Raises BadInput for what a person must mend (a port taken, a wrong password, a malformed
+    ratings file, a second stack on one folder) and Unavailable when a child does not start.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.data_dir):
+        _check_http_port(settings)
+        secrets = load_or_make_secrets(settings.data_dir)
+        os.environ.update(secrets)
+        ensure_models(
+            settings,
+            ratings=ratings,
+            token_key=secrets[TOKEN_KEY_ENV].encode(),
+            now_s=time.time(),
+            seed=seed,
+            say=say,
+        )
+        _run(settings, secrets, stopping, say)
+
+
+def _run(
+    settings: Settings,
+    secrets: dict[str, str],
+    stopping: threading.Event,
+    say: Callable[[str], None],
+) -> None:
+    ends = settings.endpoints
+    broker = None if ends.kafka else EmbeddedBroker(settings.data_dir, 0, settings.partitions)
+    redis = (
+        None
+        if ends.redis
+        else EmbeddedRedis(settings.data_dir, password=secrets[REDIS_PASSWORD_ENV])
+    )
+    supervisor = Supervisor(
+        data_dir=settings.data_dir, now_s=time.monotonic, sleep_s=stopping.wait, say=say
+    )
+    try:
+        servers: list[Supervised] = [server for server in (broker, redis) if server is not None]
+        supervisor.start(servers, stopping.is_set)
+        resolved = _resolved(settings, broker, redis)
+        ensure_topics(resolved.endpoints.kafka, resolved.partitions, TOPICS_CAP_S)
+        check_store(resolved.endpoints.redis, secrets[REDIS_PASSWORD_ENV])
+        path = write_run_settings(resolved)
+        supervisor.start(
+            [_python_child(name, path, resolved, secrets) for name in CHILDREN], stopping.is_set
+        )
+        if not stopping.is_set():
+            say(f"ready: POST {_url(resolved)}/recommend (Ctrl-C stops everything)")
+        _watch(resolved, broker, supervisor, stopping)
+    finally:
+        supervisor.stop()
+
+
+def _watch(
+    settings: Settings,
+    broker: EmbeddedBroker | None,
+    supervisor: Supervisor,
+    stopping: threading.Event,
+) -> None:
+    recycling = BrokerRecycling(settings.data_dir, settings.broker_memory_mb)
+    while not stopping.wait(WATCH_EVERY_S):
+        supervisor.watch()
+        if broker is not None and broker.pid is not None:
+            why = recycling.due(broker.memory_mb(), time.monotonic())
+            if why:
+                supervisor.restart("broker", why)
+
+
+def _resolved(
+    settings: Settings, broker: EmbeddedBroker | None, redis: EmbeddedRedis | None
+) -> Settings:
+    ends = settings.endpoints
+    filled = {
+        **ends.model_dump(),
+        "kafka": broker.bootstrap if broker else ends.kafka,
+        "redis": redis.url if redis else ends.redis,
+        "http_port": ends.http_port or free_port(),
+        "metrics_port": ends.metrics_port or free_port(),
+    }
+    return settings.model_copy(update={"endpoints": Endpoints.model_validate(filled)})
+
+
+def _python_child(
+    name: str, path: Path, settings: Settings, secrets: dict[str, str]
+) -> PythonChild:
+    environment = {**os.environ, **secrets, "PYTHONUNBUFFERED": "1"}
+    arguments = [*CHILDREN[name], "--settings", str(path)]
+    return PythonChild(name, arguments, settings.data_dir, environment)
+
+
+def _url(settings: Settings) -> str:
+    return f"http://{settings.endpoints.http_host}:{settings.endpoints.http_port}"
+
+
+def _check_http_port(settings: Settings) -> None:
+    ends = settings.endpoints
+    if ends.http_port and not is_port_free(ends.http_port, ends.http_host):
+        raise BadInput(
+            f"port {ends.http_port} on {ends.http_host} is taken by another program; accepted: "
+            "a free port (--port N), or 0 for any free one",
+            field="endpoints.http_port",
+        )
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    path = data_dir / "run" / "up.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                f"another `selfright up` runs on {data_dir}; stop it, or give --data-dir"
+            ) from None
+        yield

@@ -1,0 +1,74 @@
+"""The route table: the newest plan a router has seen, and a person's local override of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from controller.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Shares a person set beside the router. They win until they expire."""
+
+    shares: Mapping[str, float]
+    who: str
+    expires_at_s: float
+
+
+class RouteTable:
+    """Holds one plan, swapped whole. Plans older than it are refused."""
+
+    def __init__(self, baseline: Plan) -> None:
+        self.held = baseline
+        self._override: Override | None = None
+        self._effective = baseline
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return (self.held.epoch, self.held.revision)
+
+    def offer(self, plan: Plan) -> bool:
+        """Take a newer plan. False: it is another service's, or not newer than the one held."""
+        if plan.service != self.held.service or (plan.epoch, plan.revision) <= self.order:
+            return False
+        self.held = plan
+        self._fold()
+        return True
+
+    def set_override(self, override: Override | None) -> None:
+        self._override = override
+        self._fold()
+
+    def effective(self, now_s: float) -> Plan:
+        """What to route by."""
+        if self._override is not None and now_s >= self._override.expires_at_s:
+            self.set_override(None)
+        return self._effective
+
+    @property
+    def override(self) -> Override | None:
+        return self._override
+
+    def _fold(self) -> None:
+        if self._override is None:
+            self._effective = self.held
+            return
+        shares = self._override.shares
+        arms = {
+            name: replace(arm, share=shares.get(name, 0.0)) for name, arm in self.held.arms.items()
+        }
+        self._effective = replace(self.held, arms=arms, splits=(), evaluation=None)
+
+
+def override_fault(override: Override, plan: Plan) -> str | None:
+    """Why an override cannot be obeyed, or None."""
+    unknown = [name for name in override.shares if name not in plan.arms]
+    if unknown:
+        return f"unknown arm {unknown[0]!r}; the arms are {', '.join(plan.arms)}"
+    if any(share < 0.0 for share in override.shares.values()):
+        return "a share is below 0"
+    if abs(sum(override.shares.values()) - 1.0) > 1e-6:
+        return "the shares must sum to 1"
+    return None

@@ -1,0 +1,150 @@
+"""Telemetry on its way out: rows wait here in bounded rings until a thread sends them.
+
+`put` never blocks and never raises for what the world does: serving goes on without a broker. What
+did not fit is counted, oldest first. Encoding, sending and reconnecting happen in the thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from controller.errors import WorldError
+from controller.ports import BusWriter
+from controller.telemetry.batches import encode_arrow, headers_for
+
+LINGER_S = 0.25
+MOST_ROWS_HELD = 20_000
+"""Per topic: 20 s at 1,000 requests/s, and a few ten MB."""
+MOST_ROWS_A_BATCH = 2_000
+RECONNECT_S = 1.0
+Row = Mapping[str, Any]
+_log = logging.getLogger(__name__)
+
+
+class TelemetryBuffer:
+    """``open_writer`` may raise WorldError; it is tried again each second."""
+
+    def __init__(
+        self,
+        open_writer: Callable[[], BusWriter],
+        *,
+        service: str,
+        region: str,
+        partition: int,
+        most_rows_held: int = MOST_ROWS_HELD,
+    ) -> None:
+        self._open_writer = open_writer
+        self._service = service
+        self._region = region
+        self._partition = partition
+        self._most_rows = most_rows_held
+        self._producer_id = uuid.uuid4().hex
+        self._seqs: dict[tuple[str, int], int] = defaultdict(int)
+        self._lock = threading.Lock()
+        self._rings: dict[str, deque[tuple[int, Row]]] = {}
+        self._overflowed_rows = 0
+        self._sent_rows = 0
+        self._sent_batches = 0
+        self._lost_batches = 0
+        self._writer: BusWriter | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, topic: str, row: Row, partition: int | None = None) -> None:
+        """Queue one row. ``partition``: another than this producer's own, for outcomes."""
+        where = self._partition if partition is None else partition
+        with self._lock:
+            ring = self._rings.setdefault(topic, deque())
+            if len(ring) >= self._most_rows:
+                ring.popleft()
+                self._overflowed_rows += 1
+            ring.append((where, row))
+
+    def dropped_rows(self) -> int:
+        """Rows that will never arrive. A lost batch counts as the mean rows of a batch."""
+        mean = self._sent_rows / self._sent_batches if self._sent_batches else 1.0
+        return self._overflowed_rows + round(self._lost_batches * mean)
+
+    def waiting_rows(self) -> int:
+        with self._lock:
+            return sum(len(ring) for ring in self._rings.values())
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Send what waits, within the time."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        pause_s = LINGER_S
+        while not self._stop.wait(pause_s):
+            pause_s = LINGER_S if self._send_all() else RECONNECT_S
+        self._send_all()
+        if self._writer is not None:
+            self._writer.flush(1.0)
+            self._writer.close()
+
+    def _send_all(self) -> bool:
+        """False: the bus took not everything; what it refused waits on."""
+        if self._writer is None:
+            try:
+                self._writer = self._open_writer()
+            except WorldError as error:
+                _log.warning("telemetry waits: %s", error)
+                return False
+        with self._lock:
+            taken, self._rings = self._rings, {}
+        refused = {
+            topic: rest for topic, ring in taken.items() if (rest := self._send(topic, ring))
+        }
+        self._lost_batches = self._writer.lost()
+        if refused:
+            self._put_back(refused)
+        return not refused
+
+    def _send(self, topic: str, ring: deque[tuple[int, Row]]) -> list[tuple[int, Row]]:
+        """Send by partition; return what was refused, in order."""
+        by_partition: dict[int, list[Row]] = defaultdict(list)
+        for partition, row in ring:
+            by_partition[partition].append(row)
+        refused: list[tuple[int, Row]] = []
+        for partition, rows in by_partition.items():
+            for start in range(0, len(rows), MOST_ROWS_A_BATCH):
+                batch = rows[start : start + MOST_ROWS_A_BATCH]
+                if not self._send_batch(topic, partition, batch):
+                    refused += [(partition, row) for row in rows[start:]]
+                    break
+        return refused
+
+    def _send_batch(self, topic: str, partition: int, rows: list[Row]) -> bool:
+        assert self._writer is not None
+        headers = headers_for(
+            producer_id=self._producer_id,
+            producer_seq=self._seqs[topic, partition],
+            service=self._service,
+            region=self._region,
+        )
+        value = encode_arrow(topic, rows)
+        if not self._writer.send(topic, value, headers=headers, partition=partition):
+            return False
+        self._seqs[topic, partition] += 1
+        self._sent_rows += len(rows)
+        self._sent_batches += 1
+        return True
+
+    def _put_back(self, refused: Mapping[str, list[tuple[int, Row]]]) -> None:
+        with self._lock:
+            for topic, rest in refused.items():
+                ring = self._rings.setdefault(topic, deque())
+                ring.extendleft(reversed(rest))
+                while len(ring) > self._most_rows:
+                    ring.popleft()
+                    self._overflowed_rows += 1

@@ -1,0 +1,1 @@
+"""The simulated users against a running service: load over HTTP, and real faults."""

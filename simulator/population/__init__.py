@@ -1,0 +1,1 @@
+"""Who is served and what they like: users, items, moods, trends, clicks. Knows nothing of HTTP."""

@@ -1,0 +1,1 @@
+"""What a run showed: phases, times, verdict. Pure; both worlds use it."""

@@ -1,0 +1,73 @@
+"""A settings file is read whole or refused in one located line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.errors import BadInput
+from controller.settings_file import read_settings
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "selfright.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_empty_mapping_with_a_version_gives_the_defaults(tmp_path: Path) -> None:
+    settings = read_settings(_file(tmp_path, "version: 1\n"), environ={})
+    assert set(settings.arms) == {"primary", "fallback"}
+
+
+def test_paths_start_at_the_files_folder(tmp_path: Path) -> None:
+    settings = read_settings(_file(tmp_path, "version: 1\ndata_dir: data\n"), environ={})
+    assert settings.data_dir == tmp_path / "data"
+
+
+def test_the_environment_names_existing_endpoints(tmp_path: Path) -> None:
+    path = _file(tmp_path, "version: 1\nendpoints: {kafka: 'a:1'}\n")
+    settings = read_settings(path, environ={"SELFRIGHT_KAFKA": "b:2"})
+    assert settings.endpoints.kafka == "b:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "version: 1\nservise: x\n", ":2: servise: unknown field; accepted: ", id="unknown field"
+        ),
+        pytest.param(
+            "version: 1\narms:\n  primary:\n    shar: 1\n",
+            ":4: arms.primary.shar: unknown field",
+            id="unknown nested field",
+        ),
+        pytest.param(
+            "version: 1\ncontrol_share: 2\n",
+            ":2: control_share: Input should be less than or equal to 1",
+            id="share above one",
+        ),
+        pytest.param(
+            "version: 2\n", ":1: version: Input should be 1", id="version of another release"
+        ),
+        pytest.param(
+            "version: 1\narms: {fallback: {share: 0.5}}\n",
+            "the shares of all arms must sum to 1",
+            id="shares that do not sum",
+        ),
+        pytest.param("a: [1\n", "is not YAML", id="not yaml"),
+        pytest.param("- 1\n", "must be a mapping", id="a list"),
+        pytest.param("version: 1\nservice: 3\n", ":2: service: Input should be a", id="wrong type"),
+    ],
+)
+def test_bad_settings_get_one_located_line(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        read_settings(_file(tmp_path, text), environ={})
+    assert expected in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nothere.yaml"):
+        read_settings(tmp_path / "nothere.yaml", environ={})
