@@ -141,7 +141,7 @@ class Factorization:
         return list(dict.fromkeys(self._row[item] for item in item_ids if item in self._row))
 
     def recent_vector(self, rows: Sequence[int]) -> Vector:
-        """(dims,): the mean direction of the recent items, newest first; zeros when there are none."""
+        """(dims,): the fading mean direction of recent items, newest first; zeros of none."""
         if not rows:
             return np.zeros(self._factors.items.shape[1], dtype=np.float32)
         fading = RECENT_FADES ** np.arange(len(rows), dtype=np.float32)

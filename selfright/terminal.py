@@ -26,12 +26,8 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
-    except BadInput as error:
-        _print_error(error)
-        raise typer.Exit(2) from None
     except SelfrightError as error:
-        _print_error(error)
-        raise typer.Exit(1) from None
+        raise typer.Exit(refusal(error)) from None
 
 
 def say(line: str) -> None:
@@ -40,5 +36,7 @@ def say(line: str) -> None:
     progress_console.print(f"[dim]{clock}[/dim] {line}", soft_wrap=True)
 
 
-def _print_error(error: SelfrightError) -> None:
+def refusal(error: SelfrightError) -> int:
+    """Print the one line on stderr and give the exit code that goes with it."""
     sys.stderr.write(f"selfright: {' '.join(str(error).split())}\n")
+    return 2 if isinstance(error, BadInput) else 1

@@ -54,17 +54,14 @@ class Application:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            arrived_s = time.monotonic()
-            status, kind, body = await self._answer(scope, receive, arrived_s)
+            status, kind, body = await self.answer(scope, receive)
             headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-            if status == 413:
-                headers.append((b"connection", b"close"))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, arrived_s: float
-    ) -> tuple[int, bytes, bytes]:
+    async def answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, bytes]:
+        """Status, content type and body of one HTTP request."""
+        arrived_s = time.monotonic()
         path = scope["path"].rstrip("/") or "/"
         method = _METHODS.get(path)
         if method is None:
@@ -123,7 +120,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > LARGEST_BODY_BYTES:
             raise _TooLarge(f"over {LARGEST_BODY_BYTES} bytes", field="body")
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -132,13 +129,13 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
         if len(body) > LARGEST_BODY_BYTES:
             raise _TooLarge(f"over {LARGEST_BODY_BYTES} bytes", field="body")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 def _deadline(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == DEADLINE_HEADER:
-            return str(value, "latin-1")
+            return bytes(value).decode("latin-1")
     return None
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from serving.arm_call import ArmAnswer, ArmCaller, ArmQuery, PendingAnswer, slate_fault
-from serving.local_arms import LocalArms
+from serving.loaded_models import LoadedModels
 from serving.routing.verdict import NO_TIME, AttemptResult
 from serving.served_row import Attempt
 
@@ -59,13 +59,13 @@ async def try_remote(
     return Tried(Attempt(arm, version, elapsed_ms, result, reason), answer)
 
 
-def try_local(local: LocalArms, arm: str, query: ArmQuery) -> Tried:
+def try_local(models: LoadedModels, arm: str, query: ArmQuery) -> Tried:
     """Ask an arm of this process. A user's own recommender may fail; that is a value, too."""
     started_s = time.monotonic()
-    version = local.version(arm)
+    version = models.version(arm)
     answer: ArmAnswer | None = None
     try:
-        answer = local.answer(arm, query)
+        answer = models.answer(arm, query)
         reason = slate_fault(answer, query.k) or ""
     except Exception as error:  # noqa: BLE001  (the same boundary, for arms in this process)
         reason = _name(error)

@@ -36,7 +36,7 @@ class ResponseCache:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 text = await self._redis.get(_key(arm, version, user_hash, k))
-        except (*REDIS_ERRORS, TimeoutError):
+        except REDIS_ERRORS:  # a timeout is an OSError
             self._sleep()
             return None
         return None if text is None else _decode(text, version)
@@ -52,7 +52,7 @@ class ResponseCache:
         try:
             async with asyncio.timeout(1.0):
                 await self._redis.set(key, text, px=max(1, int(ttl_s * 1000)))
-        except (*REDIS_ERRORS, TimeoutError):
+        except REDIS_ERRORS:  # a timeout is an OSError
             self._sleep()
 
     def _sleep(self) -> None:
@@ -64,7 +64,7 @@ def _key(arm: str, version: str, user_hash: int, k: int) -> str:
     return f"c:{arm}:{version}:{user_hash}:{k}"
 
 
-def _decode(text: bytes, version: str) -> ArmAnswer | None:
+def _decode(text: bytes | str, version: str) -> ArmAnswer | None:
     """None for a value that another release wrote."""
     try:
         items, scores, ages_s, defaulted = json.loads(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from controller.core.plan import Plan
@@ -57,7 +57,6 @@ class Served:
     latency_ms: float
     queue_depth: int
     cache: str
-    inputs: Mapping[str, float] | None = field(default=None)
 
 
 def served_row(asked: Asked, served: Served, plan: Plan) -> dict[str, Any]:
@@ -99,8 +98,6 @@ def served_row(asked: Asked, served: Served, plan: Plan) -> dict[str, Any]:
     row.update({SEGMENT_PREFIX + name: value for name, value in asked.segments.items()})
     if answer is not None:
         row.update(_of_answer(answer))
-    if served.inputs:
-        row["inputs"] = [{"feature": f, "value": v} for f, v in served.inputs.items()]
     return row
 
 
@@ -117,6 +114,7 @@ def _of_answer(answer: ArmAnswer) -> dict[str, Any]:
             for position, item in enumerate(answer.item_ids)
         ],
         "cpu_ms": answer.cpu_ms,
+        "inputs": [{"feature": f, "value": v} for f, v in answer.inputs.items()] or None,
     }
 
 

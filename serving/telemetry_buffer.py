@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from controller.adapters.kafka_bus import KafkaBusWriter
 from controller.errors import WorldError
 from controller.ports import BusWriter
+from controller.settings import Settings
 from controller.telemetry.batches import encode_arrow, headers_for
 
 LINGER_S = 0.25
@@ -148,3 +151,20 @@ class TelemetryBuffer:
                 while len(ring) > self._most_rows:
                     ring.popleft()
                     self._overflowed_rows += 1
+
+
+def open_telemetry(settings: Settings, producer: str) -> TelemetryBuffer:
+    """A started buffer to the settings' broker; ``producer`` picks its partition."""
+    buffer = TelemetryBuffer(
+        lambda: KafkaBusWriter(settings.endpoints.kafka, partitions=settings.partitions),
+        service=settings.service,
+        region=settings.region,
+        partition=own_partition(settings, producer),
+    )
+    buffer.start()
+    return buffer
+
+
+def own_partition(settings: Settings, producer: str) -> int:
+    """The partition a producer sends to and mints request ids of."""
+    return zlib.crc32(producer.encode()) % settings.partitions

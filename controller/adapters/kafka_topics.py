@@ -31,6 +31,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
 """Shared by every client: find a broker that is back soon, at any length of its absence."""
 ALL_TOPICS = (*TOPICS, *(topic + DEAD_LETTER_SUFFIX for topic in TOPICS))
 PROBE_TIMEOUT_S = 1.0
+RECONNECT_S = 0.2
 
 
 def addresses(bootstrap: str) -> list[tuple[str, int]]:
@@ -160,20 +161,23 @@ class TopicWatch:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            why = "no connection"
             if is_reachable(self._bootstrap):
                 try:
                     self._ask_while_it_answers()
-                except KAFKA_ERRORS as error:
-                    LOG.debug("topic watch: %s", error)
-            if not self._stopping.wait(self._interval_s if not self._is_up else 0.0):
-                self._say_up(False)
+                except (KafkaError, OSError, BadInput) as error:
+                    why = f"{type(error).__name__}: {error}"
+            if not self._stopping.is_set():
+                self._say_up(False, why)
+            self._stopping.wait(min(self._interval_s, RECONNECT_S))
 
     def _ask_while_it_answers(self) -> None:
         with _admin(self._bootstrap) as admin:
             while not self._stopping.is_set():
                 ids = self._ask(admin)
-                if len(ids) < len(self._topics):
-                    create_missing(admin, self._topics, self._partitions)
+                missing = [topic for topic in self._topics if topic not in ids]
+                if missing:
+                    create_missing(admin, missing, self._partitions)
                     ids = self._ask(admin)
                 self._ids = ids
                 self._changed.set()
@@ -187,7 +191,7 @@ class TopicWatch:
             if topic["error_code"] == 0
         }
 
-    def _say_up(self, is_up: bool) -> None:
+    def _say_up(self, is_up: bool, why: str = "") -> None:
         if is_up != self._is_up:
-            LOG.info("Kafka at %s is %s", self._bootstrap, "up" if is_up else "gone")
+            LOG.info("Kafka at %s is %s", self._bootstrap, "up" if is_up else f"gone ({why})")
         self._is_up = is_up

@@ -39,7 +39,8 @@ def encode(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return value.value
     if is_dataclass(hint):
-        return {name: encode(h, getattr(value, name)) for name, h, _ in _fields(type(value))}
+        kind: Any = type(value)
+        return {name: encode(h, getattr(value, name)) for name, h, _ in _fields(kind)}
     return value
 
 

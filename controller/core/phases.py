@@ -44,6 +44,8 @@ class Event(StrEnum):
     """Nothing of ours is left to return."""
     STAGE_FAIL = "stage fail"
     """`when` was met again while traffic returned: it drains again."""
+    RESTART = "restart"
+    """A controller was elected: verification starts again."""
     STAGES_PASS = "stages pass"  # noqa: S105  (a phase event)
     """All traffic is back."""
 
@@ -56,11 +58,13 @@ TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
     (Phase.OPENED, Event.REJECT): Phase.HOLDING,
     (Phase.OPENED, Event.LAPSE): Phase.EXPIRED,
     (Phase.OPENED, Event.CLEAR): Phase.RECOVERED,
+    (Phase.ACTING, Event.RESTART): Phase.ACTING,
     (Phase.ACTING, Event.ADOPT): Phase.VERIFYING,
     (Phase.ACTING, Event.SETTLE): Phase.HOLDING,
     (Phase.ACTING, Event.NEXT): Phase.ACTING,
     (Phase.ACTING, Event.UNDO): Phase.RETURNING,
     (Phase.ACTING, Event.EXHAUST): Phase.ESCALATED,
+    (Phase.VERIFYING, Event.RESTART): Phase.ACTING,
     (Phase.VERIFYING, Event.SETTLE): Phase.HOLDING,
     (Phase.VERIFYING, Event.NEXT): Phase.ACTING,
     (Phase.VERIFYING, Event.UNDO): Phase.RETURNING,

@@ -210,4 +210,3 @@ def state_from_document(document: Mapping[str, Any]) -> JudgeState:
         raise ValueError(f"state format {document.get('format')!r} is not {STATE_FORMAT}")
     state: JudgeState = decode(JudgeState, document)
     return state
-

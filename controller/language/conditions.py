@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from difflib import get_close_matches
 
+from controller.core.conditions import comparisons
 from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not, Quantity
 from controller.core.readings import SignalSpec
 from controller.language.fields import (
@@ -50,7 +51,7 @@ class ConditionReader:
     def tree(self, node: YamlNode, path: str) -> Condition:
         """``when``, ``clear_when`` or a part of them. Raise Problem."""
         condition = self._read(node, path)
-        count = _leaves(condition)
+        count = len(tuple(comparisons(condition)))
         if count > MAX_CONDITIONS:
             advice = f"accepted: at most {MAX_CONDITIONS}"
             what = f"{count} conditions"
@@ -70,7 +71,7 @@ class ConditionReader:
         return self._without_hold(leaf, node, path), parsed.within_s
 
     def _without_hold(self, condition: Condition, node: YamlNode, path: str) -> Condition:
-        if any(leaf.for_s > 0.0 for leaf in leaves(condition)):
+        if any(leaf.for_s > 0.0 for leaf in comparisons(condition)):
             raise Problem(
                 "P027",
                 "an expectation passes at the first reading that meets it",
@@ -132,11 +133,13 @@ class ConditionReader:
             parse = parse_expectation if expectation else parse_condition
             return parse(text.text)
         except ConditionSyntaxError as error:
-            if text.in_flow:
+            if text.in_flow and _is_torn(text.text):
                 what = f"{text.text!r} is not a whole condition"
                 raise self._problem("P006", what, QUOTE_ADVICE, text, path, error.column) from None
             advice = f"accepted: {error.accepted}"
-            raise self._problem("P020", error.what, advice, text, path, error.column) from None
+            before = " ".join(text.text[: error.column].split())
+            what = f"{error.what} after {before!r}" if before else f"{error.what} at the start"
+            raise self._problem("P020", what, advice, text, path, error.column) from None
 
     def _problem(
         self, rule: str, what: str, advice: str, text: YamlText, path: str, column: int
@@ -164,7 +167,7 @@ class ConditionReader:
             threshold=threshold,
             unit=unit,
             for_s=parsed.for_s or 0.0,
-            text=" ".join(text.text.split()),
+            text=_author_text(text.text, parsed),
         )
 
     def _spec(self, parsed: ParsedCondition, text: YamlText, path: str) -> SignalSpec:
@@ -278,14 +281,12 @@ class ConditionReader:
         return in_unit(parsed.number, factor)
 
 
-def leaves(condition: Condition) -> tuple[Comparison, ...]:
-    """All comparisons of a tree, in the order written."""
-    if isinstance(condition, Comparison):
-        return (condition,)
-    if isinstance(condition, Not):
-        return leaves(condition.condition)
-    return tuple(leaf for part in condition.conditions for leaf in leaves(part))
+def _is_torn(text: str) -> bool:
+    """A bracket without its partner: flow style ends texts at commas and braces."""
+    return any(text.count(a) != text.count(b) for a, b in ("()", "[]", "{}"))
 
 
-def _leaves(condition: Condition) -> int:
-    return len(leaves(condition))
+def _author_text(text: str, parsed: ParsedCondition) -> str:
+    """What the author wrote, on one line; ``within`` belongs to the move, not to the condition."""
+    comparison = text.rpartition("within")[0] if parsed.within_s is not None else text
+    return " ".join(comparison.split())

@@ -14,7 +14,7 @@ from controller.core.playbook import Autonomy, Condition, Guards, Move, NoData, 
 from controller.language.action_facts import EXCLUSION_GROUPS
 from controller.language.actions import ACTION_READERS, read_action
 from controller.language.conditions import CONDITION_EXAMPLE, ConditionReader
-from controller.language.fields import NAME, Fields, Places, list_of, one_of, suggestion, text_of
+from controller.language.fields import NAME, Fields, Places, list_of, suggestion, text_of
 from controller.language.findings import Place, Problem
 from controller.language.quantities import budget
 from controller.language.vocabulary import FOR_EACH, Vocabulary
@@ -102,7 +102,8 @@ class _Document:
         guards = self._try(self._guards)
         if self._problems:
             return None
-        assert name and owner and why and when and no_data and first and clear and guards
+        assert name and owner and why and when and no_data  # noqa: PT018
+        assert first and clear and guards  # noqa: PT018
         return Playbook(
             name=name,
             owner=owner,
@@ -220,7 +221,7 @@ class _Document:
         return tuple(found)
 
 
-def duplicate_name(name: str, first_file: str) -> Problem:
-    """Two files with one name; the place is filled in by who knows the file."""
+def duplicate_name(name: str, first_file: str, place: Place) -> Problem:
+    """Two files with one name; ``place`` is where the second gives it."""
     what = f"the playbook {name!r} is already in {first_file}"
-    return Problem("P014", what, one_of(["a name of its own"]), place=Place(1), field="playbook")
+    return Problem("P014", what, "accepted: a name of its own", place=place, field="playbook")

@@ -156,7 +156,7 @@ def _syntax_error(error: UnexpectedInput, text: str) -> ConditionSyntaxError:
     else:
         column, found, names = len(text), "the end", set()
     said = [words for name, words in _SAID.items() if name in (names or ())]
-    return ConditionSyntaxError(f"{found} does not fit here", " or ".join(said), column or 0)
+    return ConditionSyntaxError(f"{found} does not fit", " or ".join(said), column or 0)
 
 
 def _condition(

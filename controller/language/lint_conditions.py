@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from controller.core.actions import is_protective
+from controller.core.conditions import comparisons
 from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not, Playbook, Route
 from controller.core.readings import SignalSpec
-from controller.language.action_facts import facts_of, is_protective
-from controller.language.conditions import leaves
+from controller.language.action_facts import facts_of
 from controller.language.findings import Severity
 from controller.language.quantities import duration_text, threshold_text
 from controller.language.vocabulary import Vocabulary
@@ -182,7 +183,7 @@ def too_little_time_to_verify(subject: Subject) -> Iterator[Draft]:
 
 def acts_on_missing_data(subject: Subject) -> Iterator[Draft]:
     playbook, settings = subject.playbook, subject.vocabulary.settings
-    if any(_policy(leaf, playbook) is NoData.ACT for leaf in leaves(playbook.when)):
+    if any(_policy(leaf, playbook) is NoData.ACT for leaf in comparisons(playbook.when)):
         for number, rung in enumerate(playbook.rungs):
             for i, move in enumerate(rung):
                 if not is_protective(move.action, settings.fallback_arm):
@@ -272,7 +273,9 @@ def variable_unused(subject: Subject) -> Iterator[Draft]:
     label = subject.playbook.for_each
     if label is None:
         return
-    used = {value for leaf in leaves(subject.playbook.when) for _, value in leaf.quantity.labels}
+    used = {
+        value for leaf in comparisons(subject.playbook.when) for _, value in leaf.quantity.labels
+    }
     if f"${label}" not in used:
         what = f"`for_each: {label}` is not used in `when`: all its incidents are the same"
         yield Draft("P025", "for_each", what, f"accepted: {{{label}=${label}}} in `when`")

@@ -33,6 +33,15 @@ def playbook_from_text(text: str, file: str, settings: Settings, catalogue: Cata
     return playbook
 
 
+def playbook_from_file(path: Path, settings: Settings, catalogue: Catalogue) -> Playbook:
+    """Raise BadInput with the first error; warnings pass."""
+    try:
+        text = _text(path)
+    except Problem as problem:
+        raise with_source(problem.finding, str(path), [], 0).as_bad_input() from None
+    return playbook_from_text(text, str(path), settings, catalogue)
+
+
 def load_playbooks(
     directory: Path, settings: Settings, catalogue: Catalogue
 ) -> tuple[Playbook, ...]:
@@ -76,7 +85,8 @@ def _check(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[Playbook
         playbook, found = _read(text, file, vocabulary)
         if playbook is not None:
             if playbook.name in first_file:
-                twin = duplicate_name(playbook.name, first_file[playbook.name])
+                place = read_document(text, vocabulary).places.of("playbook")
+                twin = duplicate_name(playbook.name, first_file[playbook.name], place)
                 found.append(_finding(twin, file, text))
             first_file.setdefault(playbook.name, file)
             playbooks.append(playbook)

@@ -39,7 +39,7 @@ def duration_s(text: str) -> float:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if match is None or match[2] not in DURATIONS_S or float(match[1]) <= 0.0:
         raise ValueError(
-            f"{text!r} is not a duration; accepted: a number above 0 with ms, s, m, h or d, like 30s"
+            f"{text!r} is not a duration; accepted: a number above 0 with ms, s, m, h or d"
         )
     return in_unit(match[1], DURATIONS_S[match[2]])
 

@@ -6,13 +6,14 @@ author wrote (``010`` is not 8, ``on`` is not true), and nothing is guessed. Kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Literal
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from controller.language.findings import Place, Problem
 
@@ -73,7 +74,7 @@ YamlNode = YamlText | YamlList | YamlMap
 
 def read_yaml(text: str) -> YamlNode:
     """Compose one document. Raise Problem with the place of the first thing that is wrong."""
-    size = len(text.encode())
+    size = len(text.encode(errors="replace"))
     if size > MAX_BYTES:
         raise Problem(
             "P001",
@@ -85,9 +86,10 @@ def read_yaml(text: str) -> YamlNode:
         root = YAML(typ="safe", pure=True).compose(StringIO(text))
     except MarkedYAMLError as error:
         raise _syntax_problem(error, text) from None
-    except (YAMLError, ValueError) as error:  # unreadable characters carry no mark
-        reason = " ".join(str(error).split())
-        raise Problem("P002", f"not YAML: {reason}", place=Place(1)) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"the character #x{ord(text[error.position]):04x} stands in the text"
+        raise Problem("P002", what, "accepted: printable text", place=Place(line)) from None
     except RecursionError:
         raise _too_deep(Place(1)) from None
     if root is None:
@@ -126,7 +128,7 @@ def _looks_like_flow_condition(line: str, before: str) -> bool:
 def _too_deep(place: Place) -> Problem:
     return Problem(
         "P005",
-        "nested too deeply",
+        "too large or nested too deeply",
         f"accepted: at most {MAX_DEPTH} levels and {MAX_NODES} values, aliases expanded",
         place=place,
     )
@@ -145,12 +147,12 @@ class _Tree:
             raise _too_deep(place)
         if isinstance(node, ScalarNode):
             return _scalar(node, place, in_flow)
+        assert isinstance(node, (MappingNode, SequenceNode))
         flow = bool(node.flow_style)
         self._refuse_tag(node, place)
         if isinstance(node, SequenceNode):
             items = tuple(self.convert(n, in_flow=flow, depth=depth + 1) for n in node.value)
             return YamlList(items, place)
-        assert isinstance(node, MappingNode)
         return self._mapping(node, place, flow, depth)
 
     def _mapping(self, node: MappingNode, place: Place, flow: bool, depth: int) -> YamlMap:
@@ -168,7 +170,10 @@ class _Tree:
                     place=key_place,
                 )
             key_places[key] = key_place
-            entries[key] = self.convert(value_node, in_flow=flow, depth=depth + 1)
+            value = self.convert(value_node, in_flow=flow, depth=depth + 1)
+            if isinstance(value, YamlText) and not value.text:
+                value = replace(value, place=key_place)  # what is not there has no place
+            entries[key] = value
         return YamlMap(entries, key_places, place, flow)
 
     def _refuse_tag(self, node: Node, place: Place) -> None:
@@ -208,4 +213,5 @@ def _scalar(node: ScalarNode, place: Place, in_flow: bool) -> YamlText:
 
 
 def _tag_problem(node: Node, place: Place) -> Problem:
-    return Problem("P005", f"the tag {node.tag} is not read", "accepted: plain values", place=place)
+    tag = str(node.tag).replace(_TAG, "!!")
+    return Problem("P005", f"the tag {tag} is not read", "accepted: plain values", place=place)

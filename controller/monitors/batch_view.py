@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+LATEST_S = 2.0**40
+"""No time at all beyond this."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,18 @@ class BatchView:
         rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
         return rows.astype(np.int64), labelled(column.flatten())
 
-    def values(self, name: str) -> list[Any]:
-        """A column as Python values, for the few rows of small topics."""
-        return self.batch.column(name).to_pylist()  # type: ignore[no-any-return]
+    def timely(self, name: str) -> Mask:
+        """Which rows of a time column hold a time that whole seconds can express."""
+        at_s = self.numbers(name)
+        return (at_s >= 0.0) & (at_s <= LATEST_S)
+
+    def present(self, name: str) -> Mask:
+        """Which rows of a column are not null."""
+        return self.batch.column(name).is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    def values_of(self, *names: str) -> list[dict[str, Any]]:
+        """Columns as Python values by row, for the few rows of small topics."""
+        return self.batch.select(list(names)).to_pylist()  # type: ignore[no-any-return]
 
 
 def numbers(column: pa.Array) -> NDArray[np.float64]:

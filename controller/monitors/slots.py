@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,11 @@ MOST_SERIES = 64
 _FIT_AS_LABEL = re.compile(r"[A-Za-z0-9_.:/\-]{1,128}")
 
 Cells = NDArray[np.int64]
+
+
+def safe_label(name: str) -> str:
+    """A name others sent, if it can be a label; else the overflow label."""
+    return name if _FIT_AS_LABEL.fullmatch(name) else OVERFLOW
 
 
 class Slots:
@@ -55,16 +61,20 @@ class Slots:
         codes, steps, cells = codes[order], steps[order], cells[order]
         changes = np.flatnonzero((np.diff(codes) != 0) | (np.diff(steps) != 0)) + 1
         bounds = [0, *changes.tolist(), codes.size]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             slot = self._slot(names[codes[start]], int(steps[start]))
             slot += np.bincount(cells[start:end], minlength=self.cells)
 
-    def _slot(self, name: str, step: int) -> Cells:
-        series = self._series.get(name)
-        if series is None:
+    def series_of(self, name: str) -> str:
+        """The series a name is counted in: its own, or the overflow beyond the limit."""
+        if name not in self._series:
             full = len(self._series) >= self._most_series
-            name = OVERFLOW if full or not _FIT_AS_LABEL.fullmatch(name) else name
-            series = self._series.setdefault(name, {})
+            name = OVERFLOW if full else safe_label(name)
+            self._series.setdefault(name, {})
+        return name
+
+    def _slot(self, name: str, step: int) -> Cells:
+        series = self._series[self.series_of(name)]
         slot = series.get(step)
         if slot is None:
             slot = series[step] = np.zeros(self.cells, dtype=np.int64)
@@ -82,9 +92,7 @@ class Slots:
         series = self._series.get(name, {})
         steps = range(int(start_s // self.step_s), int(-(-end_s // self.step_s)))
         if len(series) < len(steps):
-            return [
-                (step * self.step_s, series[step]) for step in sorted(series) if step in steps
-            ]
+            return [(step * self.step_s, series[step]) for step in sorted(series) if step in steps]
         return [(step * self.step_s, series[step]) for step in steps if step in series]
 
     def forget(self, before_s: float, after_s: float) -> None:
@@ -127,9 +135,9 @@ class Slots:
         names, table = arrays["names"].tolist(), arrays["counts"]
         if table.dtype != np.int64 or table.ndim != 2 or table.shape[0] != 4:
             raise ValueError("slots are not in a shape this program writes")
-        if table.size and not (0 <= table[2].min() and table[2].max() < self.cells):
+        if table.size and not np.isin(table[2], np.arange(self.cells)).all():
             raise ValueError("slots have other cells than this program's")
-        kept = {name: {} for name in self._series} | {str(name): {} for name in names}
-        self._series = kept
+        every = [*self._series, *(str(name) for name in names)]
+        self._series = {name: {} for name in every}
         for place, step, cell, count in table.T.tolist():
             self._slot(str(names[place]), step)[cell] += count

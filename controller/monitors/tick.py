@@ -1,6 +1,6 @@
 """What a reader is told at a tick: the time, which windows are wanted, which sources are well.
 
-System windows close half a second after the tick, so that a batch on its way still counts.
+Whoever reads waits half a second after the tick's time, so that a batch on its way still counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from controller.core.readings import Labels, Reading, ReadingState, SignalKey, SignalSpec
 
-CLOSING_S = 0.5
 SYSTEM_WINDOW_S = 5.0
 LONGEST_WINDOW_S = 3_600.0
 WINDOWS_OF_LAG = 2.0
@@ -46,7 +45,7 @@ class TickView:
 
     @property
     def closed_s(self) -> int:
-        return math.floor(self.at_s - CLOSING_S)
+        return math.floor(self.at_s)
 
     def series(self, specs: Iterable[SignalSpec], name: str, known: Iterable[str]) -> list[str]:
         """Values of label ``name``: the known ones, and those that playbooks ask for."""
@@ -66,9 +65,7 @@ class TickView:
         for window_s in sorted(windows):
             yield SignalKey(spec.name, labels, window_s)
 
-    def trouble(
-        self, topics: Iterable[str], window_s: float
-    ) -> tuple[ReadingState, str] | None:
+    def trouble(self, topics: Iterable[str], window_s: float) -> tuple[ReadingState, str] | None:
         """Why nothing may be believed that these topics feed, or None."""
         if not self.bus_is_up:
             return ReadingState.DOWN, "the bus is down"
@@ -78,7 +75,7 @@ class TickView:
             source = self.sources[topic]
             if source.lag_s > limit_s:
                 return ReadingState.STALE, f"lag {source.lag_s:.0f}s in {topic}"
-            if source.heard and source.silent_s > limit_s and not alive:
+            if source.silent_s > limit_s and not alive:
                 return ReadingState.STALE, f"no telemetry for {source.silent_s:.0f}s"
         return None
 
@@ -102,9 +99,23 @@ class TickView:
                 return Reading(None, ReadingState.INSUFFICIENT, 0, start_s, end_s, note)
             return Reading(None, ReadingState.IDLE, 0, start_s, end_s, idle)
         if value is None or sample_size < spec.least_sample:
-            note = f"{sample_size} of {spec.least_sample}"
+            few = sample_size < spec.least_sample
+            note = f"{sample_size} of {spec.least_sample}" if few else "nothing to measure yet"
             return Reading(None, ReadingState.INSUFFICIENT, sample_size, start_s, end_s, note)
         return Reading(value, ReadingState.OK, sample_size, start_s, end_s)
+
+    def rate(
+        self, spec: SignalSpec, topics: Iterable[str], window: tuple[float, float], events: int
+    ) -> Reading:
+        """Events per second; none is a true zero, once the whole window was watched."""
+        start_s, end_s = window
+        watched = start_s >= self.started_s and end_s > start_s
+        value = events / (end_s - start_s) if watched else None
+        return self.reading(spec, topics, window, value, events)
+
+    def plain(self, spec: SignalSpec, window: tuple[float, float], value: float) -> Reading:
+        """A value about the telemetry itself: believed while the bus is up, lag or not."""
+        return self.reading(spec, (), window, value, 0)
 
     def window(self, window_s: float) -> tuple[float, float]:
         """The last closed window of this length."""

@@ -7,6 +7,7 @@ through decimal and back) and no negative zero. NaN and infinities are our own m
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,8 @@ def canonical_bytes(document: Any) -> bytes:
 def stable(value: Any) -> Any:
     """The document with every float in its stable form and every sequence a list."""
     if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
+        rounded = float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
+        return rounded if math.isfinite(rounded) else value  # next to the largest double
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"a JSON object has string keys, not {list(value)!r}")

@@ -46,6 +46,7 @@ class Intake:
     ) -> None:
         self.heads = RouterHeads()
         self.counts: Counter[str] = Counter()
+        self.broken: Counter[str] = Counter()
         self._service = service
         self._monitors = monitors
         self._ledger = ledger
@@ -65,7 +66,9 @@ class Intake:
             else:
                 self._use(batch, now_s)
 
-    def take_news(self, at_s: float, wanted: frozenset[str], next_seq: Callable[[], int]) -> list[News]:
+    def take_news(
+        self, at_s: float, wanted: frozenset[str], next_seq: Callable[[], int]
+    ) -> list[News]:
         """Facts since the last tick, in order of arrival, stamped with this tick's time."""
         waiting, self._waiting = self._waiting, []
         facts = (_fact(row, at_s, wanted, next_seq) for row in waiting)
@@ -88,7 +91,7 @@ class Intake:
                     self.counts["news_refused"] += 1
 
     def _bury(self, message: Message, broken: BrokenBatch) -> None:
-        self.counts["broken"] += 1
+        self.broken[message.topic] += 1
         self._monitors.note_broken(message.topic)
         LOG.warning("broken message at %s: %s", broken.place, broken.reason)
         headers = {**message.headers, "reason": broken.reason, "place": broken.place}
@@ -96,7 +99,7 @@ class Intake:
             message.topic + DEAD_LETTER_SUFFIX, message.value, headers=headers, key=message.key
         )
         if not kept:
-            self.counts["broken_not_kept"] += 1
+            self.counts["dead_letters_refused"] += 1
 
 
 def _fact(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from controller.core.facts import Fact
 from controller.shell.fact_rows import Row, from_row, to_row
-from controller.shell.segment import header_frame, read_segment, rows_frame
+from controller.shell.segment import header_frame, rows_frame, whole_bytes
 
 SUFFIX = ".journal"
 ROWS_BUFFERED_MAX = 10
@@ -64,9 +65,10 @@ class Journal(FactLog):
         self._folder = folder
         self._keep_s = keep_s
         self._keep_bytes = keep_bytes
-        self._stream: BinaryIO | None = None
+        self._stream: FileIO | None = None
         self._rows: list[Row] = []
         self._bytes = 0
+        self._failed = False
         folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, at_s: float, header: Mapping[str, Any]) -> None:
@@ -92,25 +94,29 @@ class Journal(FactLog):
         return self._bytes >= SEGMENT_BYTES_MAX
 
     def close(self) -> None:
-        if self._stream is not None:
+        if self._stream is None:
+            return
+        if not self._failed:
             self.flush()
-            self._stream.close()
-            self._stream = None
+        self._rows.clear()
+        self._stream.close()
+        self._stream = None
 
     def _append(self, frame: bytes) -> None:
         assert self._stream is not None, "begin comes before write"
+        self._failed = True  # until it is known to be on disk; what follows a torn frame is lost
         self._stream.write(frame)
-        self._stream.flush()
         os.fsync(self._stream.fileno())
+        self._failed = False
         self._bytes += len(frame)
 
-    def _new_segment(self, at_s: float) -> BinaryIO:
-        self._bytes = 0
+    def _new_segment(self, at_s: float) -> FileIO:
+        self._bytes, self._failed = 0, False
         number = 0
         while True:
             path = self._folder / f"{int(at_s):010d}-{number:04d}{SUFFIX}"
             try:
-                return path.open("xb")
+                return path.open("xb", buffering=0)
             except FileExistsError:
                 number += 1
 
@@ -135,15 +141,18 @@ def segment_paths(places: Sequence[Path]) -> list[Path]:
 def cut_torn_tail(folder: Path) -> str | None:
     """Cut what a crash left half written at the newest segment's end; a sentence if there was."""
     paths = segment_paths([folder])
-    if not paths or paths[-1].stat().st_size == 0:
+    if not paths:
         return None
     path = paths[-1]
-    torn_bytes = read_segment(path).torn_bytes
-    if torn_bytes == 0:
+    size, whole = path.stat().st_size, whole_bytes(path)
+    if whole == size > 0:
         return None
+    if whole == 0:
+        path.unlink()
+        return f"{path}: removed, a crash left no whole frame in it"
     with path.open("r+b") as stream:
-        stream.truncate(path.stat().st_size - torn_bytes)
-    return f"{path}: cut a torn tail of {torn_bytes} bytes"
+        stream.truncate(whole)
+    return f"{path}: cut a torn tail of {size - whole} bytes"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -80,7 +80,12 @@ def compare(derived: Derived, recorded: Iterable[bytes]) -> Comparison:
         if document[HASH] in by_hash:  # the log itself says that the store had taken it
             ours[document["id"]] = by_hash[document[HASH]]
     differences = [
-        Difference(_kind(theirs.get(record), ours.get(record)), record, theirs.get(record), ours.get(record))
+        Difference(
+            _kind(theirs.get(record), ours.get(record)),
+            record,
+            theirs.get(record),
+            ours.get(record),
+        )
         for record in dict.fromkeys([*theirs, *ours])
         if theirs.get(record) != ours.get(record)
     ]

@@ -88,8 +88,13 @@ def read_segment(path: Path) -> Segment:
     return Segment(path, header, rows, len(data) - frames[-1][0])
 
 
+def whole_bytes(path: Path) -> int:
+    """How many bytes from the start are whole frames; what follows them is torn."""
+    return max((end for end, _ in _frames(path.read_bytes())), default=0)
+
+
 def _frame(payload: bytes) -> bytes:
-    packed = pa.Codec(_CODEC).compress(payload, asbytes=True)
+    packed: bytes = pa.Codec(_CODEC).compress(payload, asbytes=True)
     return _FRAME.pack(len(packed), zlib.crc32(packed), len(payload)) + packed
 
 

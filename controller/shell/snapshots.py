@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from controller.ports import Partition, Position
 from controller.shell.atomic_file import write_atomically
@@ -79,3 +80,23 @@ class Snapshots:
         except (OSError, ValueError, KeyError, TypeError) as error:
             LOG.warning("%s: passed over, starting cold: %s", self._path, error)
             return None
+
+
+class Restorable(Protocol):
+    def restore(self, data: bytes) -> None:
+        """Raise ValueError when it is not a snapshot of this release."""
+
+
+def resume(
+    snapshot: Snapshot | None, monitors: Restorable, ledger: Restorable
+) -> Mapping[Partition, Position]:
+    """Put a snapshot's content back; the positions to read on from (empty: from the start)."""
+    if snapshot is None:
+        return {}
+    try:
+        monitors.restore(snapshot.monitors)
+        ledger.restore(snapshot.ledger)
+    except ValueError as error:
+        LOG.warning("the snapshot is passed over, starting cold: %s", error)
+        return {}
+    return snapshot.positions

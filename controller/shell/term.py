@@ -18,7 +18,7 @@ from controller.core.step import Stepped, step
 from controller.ports import Commit, CommitFate, PlanStore
 from controller.shell.canonical import canonical_bytes, stable
 from controller.shell.journal import FactLog
-from controller.shell.seal import Sealed, seal
+from controller.shell.seal import seal
 
 STATE_BYTES_MAX = 256 * 1024
 
@@ -29,16 +29,21 @@ class Committed:
 
     fate: CommitFate
     records: tuple[Record, ...]
-    sealed: Sealed
+    commit: Commit
     plan: Plan
-    state_bytes: int
 
 
 class Term:
     """``head`` is the log's head this term builds on. Not leading before `Elected` is published."""
 
     def __init__(
-        self, state: JudgeState, head: str, holder: str, epoch: int, journal: FactLog, store: PlanStore
+        self,
+        state: JudgeState,
+        head: str,
+        holder: str,
+        epoch: int,
+        journal: FactLog,
+        store: PlanStore,
     ) -> None:
         self.state = state
         self.head = head
@@ -46,6 +51,7 @@ class Term:
         self.epoch = epoch
         self.plan: Plan | None = None
         self.ended: CommitFate | None = None
+        self.last: Committed | None = None
         self._journal = journal
         self._store = store
         self._seq = 0
@@ -67,7 +73,7 @@ class Term:
         stepped = self._step(fact)
         if stepped.plan is None:
             return None
-        committed = self._commit(stepped.records, stepped.plan)
+        committed = self.last = self._commit(stepped.records, stepped.plan)
         self._learn(committed, fact.at_s)
         if self._journal.is_full() and self.ended is None:
             self.begin(fact.at_s)
@@ -81,35 +87,30 @@ class Term:
     def _commit(self, records: tuple[Record, ...], plan: Plan) -> Committed:
         sealed = seal([record_to_document(record) for record in records], self.head)
         published = replace(plan, head=sealed.head)
-        state = canonical_bytes(state_to_document(self.state))
-        self._journal.flush()
-        fate = self._store.commit(
-            Commit(
-                self.holder,
-                self.epoch,
-                plan.revision,
-                self.head,
-                sealed.head,
-                sealed.lines,
-                canonical_bytes(plan_to_document(published)),
-                state,
-            )
+        commit = Commit(
+            holder=self.holder,
+            epoch=self.epoch,
+            revision=plan.revision,
+            prev_head=self.head,
+            head=sealed.head,
+            records=sealed.lines,
+            plan=canonical_bytes(plan_to_document(published)),
+            state=canonical_bytes(state_to_document(self.state)),
         )
-        return Committed(fate, records, sealed, published, len(state))
+        self._journal.flush()
+        return Committed(self._store.commit(commit), records, commit, published)
 
     def _learn(self, committed: Committed, at_s: float) -> None:
         """The fate is the next fact stepped, and causes no commit itself."""
-        fate = Fate(self.next_seq(), at_s, committed.fate, committed.sealed.head)
+        fate = Fate(self.next_seq(), at_s, committed.fate, committed.commit.head)
         assert not self._step(fate).records, "the fate of a commit causes no commit"
         if committed.fate in ("published", "not_published"):
-            self.head = committed.sealed.head
+            self.head = committed.commit.head
             self.plan = committed.plan
         else:
             self.ended = committed.fate
 
 
-def segment_header(
-    state: Mapping[str, Any], head: str, holder: str, epoch: int
-) -> dict[str, Any]:
+def segment_header(state: Mapping[str, Any], head: str, holder: str, epoch: int) -> dict[str, Any]:
     """All that a replay needs to begin here."""
     return {"state": state, "head": head, "holder": holder, "epoch": epoch}

@@ -24,6 +24,9 @@ TOPICS = (*TALLY_TOPICS, WORK, OPERATOR, CHANGE)
 DEAD_LETTER_SUFFIX = ".dead"
 
 SEGMENT_PREFIX = "segment."
+SKIPPED_BY_BREAKER = "breaker_open"
+"""``attempts.reason`` of an attempt skipped while the breaker is open and its latest probe failed
+(or none was judged yet): it counts as bad. Skipped for any other reason does not count."""
 
 _label = pa.dictionary(pa.int32(), pa.string())
 _chances = pa.list_(pa.struct([("arm", pa.string()), ("chance", pa.float64())]))

@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from simulator.live.wire import Service
-from simulator.population.crowd import Crowd, Visit
+from simulator.live.wire import Answer, Service
+from simulator.population.crowd import Crowd, Look, Visit
 from simulator.report.exchanges import Exchange
 
 
@@ -37,8 +37,7 @@ class Driver:
         self._crowd = crowd
         self._service = service
         self._load = load
-        self._asking: set[asyncio.Task[None]] = set()
-        self._telling: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
         self.exchanges: list[Exchange] = []
         self.feedback_sent = 0
         self.feedback_problems: Counter[str] = Counter()
@@ -48,42 +47,28 @@ class Driver:
         loop = asyncio.get_running_loop()
         start = loop.time()
         wall_s = time.time() - start
-        try:
+        async with asyncio.TaskGroup() as tasks:
             for visit in self._crowd.visits(self._load.rate_per_s):
                 if visit.offset_s >= self._load.duration_s:
                     break
                 intended = start + visit.offset_s
                 await asyncio.sleep(max(0.0, intended - loop.time()))
-                if len(self._asking) >= self._load.in_flight_max:
+                if self._in_flight >= self._load.in_flight_max:
                     self.exchanges.append(Exchange(visit.number, wall_s + intended, sent=False))
                 else:
-                    _start(self._asking, self._ask(visit, intended, wall_s))
-            while self._asking or self._telling:
-                await asyncio.gather(*self._asking, *self._telling)
-        finally:
-            await self._stop()
+                    self._in_flight += 1
+                    tasks.create_task(self._serve(visit, intended, wall_s))
 
-    async def _ask(self, visit: Visit, intended: float, wall_s: float) -> None:
+    async def _serve(self, visit: Visit, intended: float, wall_s: float) -> None:
+        """One user: ask, look, and tell what was clicked. ``intended`` is in loop time."""
         loop = asyncio.get_running_loop()
-        population = self._crowd.population
         sent_at = loop.time()
-        answer = await self._service.recommend(
-            population.user_ids[visit.user],
-            self._load.slate_size,
-            self._crowd.segments(visit.user),
-            population.item_index,
-        )
+        try:
+            answer = await self._ask(visit)
+        finally:
+            self._in_flight -= 1
         done_at = loop.time()
-        clicks = 0
-        if not answer.problem:
-            rows = [population.item_index[item] for item in answer.item_ids]
-            look = self._crowd.look(visit, rows, wall_s + done_at)
-            clicks = len(look.clicked)
-            if look.clicked:
-                _start(
-                    self._telling,
-                    self._tell(answer.token, look.clicked, look.viewed, look.delay_s),
-                )
+        look = None if answer.problem else self._look(visit, answer, wall_s + done_at)
         self.exchanges.append(
             Exchange(
                 visit.number,
@@ -95,28 +80,28 @@ class Driver:
                 served_by=answer.served_by,
                 arm=answer.arm,
                 degraded=answer.degraded,
-                clicks=clicks,
+                clicks=len(look.clicked) if look else 0,
             )
         )
+        if look and look.clicked:
+            await asyncio.sleep(look.delay_s)
+            await self._tell(answer.token, look)
 
-    async def _tell(
-        self, token: str, clicked: tuple[int, ...], viewed: tuple[int, ...], delay_s: float
-    ) -> None:
-        await asyncio.sleep(delay_s)
+    async def _ask(self, visit: Visit) -> Answer:
+        population = self._crowd.population
+        return await self._service.recommend(
+            population.user_ids[visit.user],
+            self._load.slate_size,
+            self._crowd.segments(visit.user),
+            population.item_index,
+        )
+
+    def _look(self, visit: Visit, answer: Answer, at_s: float) -> Look:
+        rows = [self._crowd.population.item_index[item] for item in answer.item_ids]
+        return self._crowd.look(visit, rows, at_s)
+
+    async def _tell(self, token: str, look: Look) -> None:
         self.feedback_sent += 1
-        problem = await self._service.feedback(token, clicked, viewed)
+        problem = await self._service.feedback(token, look.clicked, look.viewed)
         if problem:
             self.feedback_problems[problem] += 1
-
-    async def _stop(self) -> None:
-        """Leave no task behind. A failure of ours in one of them has already been raised."""
-        left = [*self._asking, *self._telling]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-
-def _start(tasks: set[asyncio.Task[None]], work: "asyncio._CoroutineLike[None]") -> None:
-    task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)

@@ -8,6 +8,8 @@ from typing import Any
 
 import aiohttp
 
+UNKNOWN_ITEM = "an unknown item"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -72,14 +74,13 @@ def checked(document: Any, k: int, known: Container[str]) -> Answer:
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         return Answer("no items")
     entries = document["items"]
-    ids = tuple(entry.get("item_id") for entry in entries if isinstance(entry, dict))
+    ids = tuple(str(entry.get("item_id")) for entry in entries if isinstance(entry, dict))
     if len(ids) != k or len(entries) != k:
         return Answer(f"{len(entries)} items, not {k}")
     if len(set(ids)) != k:
         return Answer("an item twice")
-    strangers = [item for item in ids if item not in known]
-    if strangers:
-        return Answer("an unknown item", item_ids=tuple(str(item) for item in ids))
+    if any(item not in known for item in ids):
+        return Answer(UNKNOWN_ITEM)
     token = document.get("token")
     if not isinstance(token, str) or not token:
         return Answer("no token")

@@ -1,6 +1,7 @@
 """What a user is in the mood for: a theme that changes by the minute, and what they just clicked.
 
-Only lately clicked items tell a recommender about it, so stale or garbled ones cost clicks.
+Nobody clicks the same thing twice in a row. Only lately clicked items tell a recommender about
+all this, so stale or garbled ones cost clicks.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 from simulator.population.people import Floats, Integers, Population
 from simulator.population.streams import Streams
 
-THEME_S = 90.0
+THEME_S = 240.0
 """A user stays with a theme for this long."""
-HALF_LIFE_S = 30.0
-"""What was clicked this long ago counts half."""
 THEME_WEIGHT = 2.0
 """The theme weighs as much as this many fresh clicks."""
+HALF_LIFE_S = 30.0
+"""What was clicked this long ago counts half in the mood."""
 SEEN_WEIGHT = 0.05
 """What a slate's items count when merely seen; a click counts 1."""
+REMEMBERED = 16
+"""How many clicks a user remembers, to be sated with them."""
+SATED_HALF_LIFE_S = 300.0
 
 
 class Moods:
@@ -26,24 +30,29 @@ class Moods:
 
     def __init__(self, population: Population) -> None:
         self._population = population
-        self._streams = Streams(population.seed)
         users, dimensions = population.taste.shape
         self._recent = np.zeros((users, dimensions))
         self._at_s = np.full(users, -np.inf)
+        self._clicked = np.full((users, REMEMBERED), -1, dtype=np.int64)
+        self._clicked_at_s = np.full((users, REMEMBERED), -np.inf)
+        self._next = np.zeros(users, dtype=np.int64)
         self._cumulated = np.cumsum(population.theme_chances, axis=1)
-        self._phase_s = self._streams.named("theme phase").uniform(0, THEME_S, size=users)
-        self._salt = self._streams.named("theme").integers(2**63, size=users, dtype=np.uint64)
+        streams = Streams(population.seed)
+        phases_s = streams.named("theme phase").uniform(0, THEME_S, size=users)
+        self._phase_s: Floats = np.asarray(phases_s)
+        salt = streams.named("theme").integers(2**63, size=users, dtype=np.uint64)
+        self._salt: NDArray[np.uint64] = np.asarray(salt)
 
     def themes(self, users: Integers, at_s: Floats) -> Integers:
         """The theme of each user at its time: a function of both alone, no state."""
         slots = ((at_s + self._phase_s[users]) // THEME_S).astype(np.uint64)
         draws = _splitmix64(self._salt[users] ^ slots).astype(np.float64) / 2.0**64
         chosen = (self._cumulated[users] < draws[:, None]).sum(axis=1)
-        return np.minimum(chosen, self._cumulated.shape[1] - 1).astype(np.int64)
+        return np.asarray(np.minimum(chosen, self._cumulated.shape[1] - 1), dtype=np.int64)
 
     def vectors(self, users: Integers, at_s: Floats) -> Floats:
         """(len(users), dimensions): the mood of each user at its time, of length 1 at most."""
-        recent = self._faded(users, at_s)
+        recent = self.recents(users, at_s)
         theme = self._population.centroids[self.themes(users, at_s)]
         length = np.linalg.norm(recent, axis=1, keepdims=True)
         return np.asarray((THEME_WEIGHT * theme + recent) / (THEME_WEIGHT + length))
@@ -52,6 +61,13 @@ class Moods:
         """(len(users), dimensions): only what they lately clicked, of length 1 at most."""
         recent = self._faded(users, at_s)
         return np.asarray(recent / np.maximum(np.linalg.norm(recent, axis=1, keepdims=True), 1.0))
+
+    def sated(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:
+        """(n, k), 0 to 1: how fresh the memory is of having clicked each item of a slate."""
+        elapsed_s = np.maximum(at_s[:, None] - self._clicked_at_s[users], 0.0)
+        memory = np.exp2(-elapsed_s / SATED_HALF_LIFE_S)
+        same = slates[:, :, None] == self._clicked[users][:, None, :]
+        return np.asarray((same * memory[:, None, :]).max(axis=2))
 
     def follow(
         self, users: Integers, slates: Integers, clicked: NDArray[np.bool_], at_s: Floats
@@ -62,6 +78,14 @@ class Moods:
         pull = np.einsum("nk,nkd->nd", weights, vectors)
         self._recent[users] = self._faded(users, at_s) + pull
         self._at_s[users] = at_s
+        for row, position in zip(*np.nonzero(clicked), strict=True):
+            self._remember(users[row], slates[row, position], at_s[row])
+
+    def _remember(self, user: np.int64, item: np.int64, at_s: np.float64) -> None:
+        place = self._next[user]
+        self._clicked[user, place] = item
+        self._clicked_at_s[user, place] = at_s
+        self._next[user] = (place + 1) % REMEMBERED
 
     def _faded(self, users: Integers, at_s: Floats) -> Floats:
         elapsed_s = np.maximum(at_s - self._at_s[users], 0.0)

@@ -15,7 +15,9 @@ ITEMS_PER_GROUP = 25
 START_S = 1_800_000_000.0
 
 
-def sessions(*, seed: int = 0, users: int = 200, count: int = 3_000, hours: float = 24.0) -> pa.Table:
+def sessions(
+    *, seed: int = 0, users: int = 200, count: int = 3_000, hours: float = 24.0
+) -> pa.Table:
     """Each session stays in one random group of items; each hour one group is hot.
 
     So the recent items say which group the user is in, the hour's counters which group everyone

@@ -15,8 +15,8 @@ from controller.errors import BadInput
 from simulator.population.people import Floats, Integers, Population, themes_of, unit_rows
 from simulator.population.ratings_file import Ratings, read_ratings
 
-DIMENSIONS = 16
-THEMES = 20
+DIMENSIONS = 8
+THEMES = 12
 LIKING_WEIGHT = 0.4
 """How much a star above one's own mean counts, beside having chosen the item at all."""
 

@@ -7,8 +7,8 @@ import numpy as np
 from simulator.population.people import Floats, Population, unit_rows
 from simulator.population.streams import Streams
 
-DIMENSIONS = 16
-THEMES = 20
+DIMENSIONS = 8
+THEMES = 12
 POPULARITY_EXPONENT = 0.5
 """Rating counts of real catalogues fall with rank to the -0.44 to -0.48."""
 ACTIVITY_PARETO = 1.3

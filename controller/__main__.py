@@ -1,0 +1,199 @@
+"""The controller as a program: the only place where its parts are put together.
+
+``python -m controller --settings FILE [--dry-run]``. SIGTERM or SIGINT: give the lease up and end
+with 0. SIGHUP: check the playbooks again. Bad input: one line and 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from controller.adapters.dry_run_store import DryRunStore
+from controller.adapters.kafka_bus import KafkaBusReader, KafkaBusWriter
+from controller.adapters.local_copy import LocalCopy
+from controller.adapters.prometheus import ControllerMetrics
+from controller.adapters.redis_store import RedisPlanStore, check_store
+from controller.adapters.wall_clock import WallClock
+from controller.core.playbook import Playbook
+from controller.core.readings import Catalogue
+from controller.errors import BadInput, SelfrightError, Unavailable
+from controller.language.loading import load_playbooks
+from controller.monitors.monitor_set import MonitorSet
+from controller.origin import check_origin
+from controller.ports import PlanStore
+from controller.settings import REDIS_PASSWORD_ENV, Settings
+from controller.settings_file import read_settings
+from controller.shell.atomic_file import write_atomically
+from controller.shell.journal import Journal, cut_torn_tail
+from controller.shell.loop import Ports, Shell
+from controller.shell.metrics import PrometheusMetrics
+from controller.shell.playbook_watch import PlaybookWatch
+from controller.shell.readings_file import ReadingsFile
+from controller.shell.snapshots import Snapshots, resume
+from controller.telemetry.ledger import Ledger
+from controller.telemetry.schema import TOPICS
+
+LOG = logging.getLogger("controller")
+READY_FILE = Path("run") / "controller.ready"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until told to stop; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m controller", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--dry-run", action="store_true", help="judge, but publish nothing")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    try:
+        check_origin()
+        run(read_settings(given.settings), dry_run=given.dry_run)
+    except BadInput as error:
+        sys.stderr.write(f"controller: {' '.join(str(error).split())}\n")
+        return 2
+    except SelfrightError as error:
+        sys.stderr.write(f"controller: {' '.join(str(error).split())}\n")
+        return 1
+    return 0
+
+
+def run(settings: Settings, *, dry_run: bool) -> None:
+    """Put the parts together, loop until a signal, take them apart."""
+    folder = settings.data_dir / "dry-run" if dry_run else settings.data_dir
+    with ExitStack() as parts:
+        parts.enter_context(_only_one(folder))
+        monitors = MonitorSet(settings)
+        clock = WallClock()
+        watch = _watch(settings, monitors.catalogue)
+        _stop_on_signal(clock, watch, stopping := [False])
+        ports = _connect(settings, folder, monitors, clock, watch, parts, dry_run=dry_run)
+        windows = {s.name: s.default_window_s for s in monitors.catalogue.specs.values()}
+        shell = Shell(settings.for_judge(windows), _holder(), _code(), ports)
+        parts.callback(shell.close)
+        _say_ready(folder, parts)
+        while not stopping[0]:
+            shell.run_tick()
+
+
+def _connect(
+    settings: Settings,
+    folder: Path,
+    monitors: MonitorSet,
+    clock: WallClock,
+    watch: PlaybookWatch,
+    parts: ExitStack,
+    *,
+    dry_run: bool,
+) -> Ports:
+    ledger = Ledger()
+    snapshots = Snapshots(folder / "snapshots")
+    positions = resume(snapshots.load(), monitors, ledger)
+    if (torn := cut_torn_tail(folder / "journal")) is not None:
+        LOG.warning("%s", torn)
+    copy = LocalCopy(folder / "decisions")
+    metrics = ControllerMetrics(settings.endpoints.metrics_port)
+    parts.callback(metrics.close)
+    assigned = [(topic, number) for topic in TOPICS for number in range(settings.partitions)]
+    reader = KafkaBusReader(
+        settings.endpoints.kafka, assigned, positions, topic_partitions=settings.partitions
+    )
+    parts.callback(reader.close)
+    writer = KafkaBusWriter(settings.endpoints.kafka, partitions=settings.partitions)
+    parts.callback(writer.close)
+    return Ports(
+        reader=reader,
+        dead_letters=writer,
+        store=_store(settings, parts, dry_run=dry_run),
+        copy=copy,
+        clock=clock,
+        journal=Journal(
+            folder / "journal", settings.retention.journal_s, settings.retention.journal_mb * 1e6
+        ),
+        monitors=monitors,
+        ledger=ledger,
+        snapshots=snapshots,
+        readings_file=ReadingsFile(folder),
+        playbooks=watch,
+        metrics=PrometheusMetrics(metrics),
+    )
+
+
+def _store(settings: Settings, parts: ExitStack, *, dry_run: bool) -> PlanStore:
+    """Refuse a Redis that may evict the plan; one that is not there yet is waited for."""
+    url, password = settings.endpoints.redis, os.environ.get(REDIS_PASSWORD_ENV)
+    try:
+        for warning in check_store(url, password):
+            LOG.warning("%s", warning)
+    except Unavailable as error:
+        LOG.warning("%s", error)
+    store = RedisPlanStore(url, password, settings.service)
+    parts.callback(store.close)
+    return DryRunStore(store) if dry_run else store
+
+
+def _watch(settings: Settings, catalogue: Catalogue) -> PlaybookWatch:
+    def load() -> tuple[Playbook, ...]:
+        return load_playbooks(settings.playbooks, settings, catalogue)
+
+    return PlaybookWatch(settings.playbooks, load)
+
+
+def _stop_on_signal(clock: WallClock, watch: PlaybookWatch, stopping: list[bool]) -> None:
+    def stop(*_: object) -> None:
+        stopping[0] = True
+        clock.wake()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, lambda *_: watch.ask())
+
+
+def _holder() -> str:
+    """New at every start: a process that was paused must not pass for its successor."""
+    return f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() // 1_000_000:x}"
+
+
+def _code() -> str:
+    try:
+        return version("selfright")
+    except PackageNotFoundError:
+        return "unpackaged"
+
+
+def _say_ready(folder: Path, parts: ExitStack) -> None:
+    ready = folder / READY_FILE
+    write_atomically(ready, json.dumps({"pid": os.getpid()}).encode())
+    parts.callback(ready.unlink, missing_ok=True)
+    LOG.info("ready")
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    path = folder / "run" / "controller.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                "another controller uses this data folder; stop it or give another data_dir",
+                file=str(folder),
+            ) from None
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""The controller's own copy of {records, plan, state} on disk, to refill a Redis that lost them.
+
+It follows the store and never leads it. A step is on disk whole or not at all: what is about to be
+true is written beside (``next.json``), then the records, then it takes the old one's place.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from controller.adapters.record_hash import hash_of
+from controller.errors import BadInput
+from controller.ports import GENESIS, PlanStore, Stored
+
+LOG = logging.getLogger(__name__)
+
+PAGE = 1_000
+"""Records read from the store at a time while catching up."""
+
+
+class LocalCopy:
+    """``folder`` holds ``records.jsonl`` and ``stored.json``; both are repaired when opened.
+
+    Raise BadInput when a whole line is no record. ``repairs`` says in sentences what was cut or set aside; nothing is ever deleted but a torn
+    line.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.repairs: list[str] = []
+        self._folder = folder
+        self._records_file = folder / "records.jsonl"
+        self._stored_file = folder / "stored.json"
+        self._next_file = folder / "next.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._cut_torn_line()
+        self._stored = self._recover()
+
+    def head(self) -> str:
+        """Hash of the last record; GENESIS when empty."""
+        return self._stored.head if self._stored else GENESIS
+
+    def stored(self) -> Stored | None:
+        """Head, plan and state as they belong to the last record; None when empty."""
+        return self._stored
+
+    def records(self) -> list[bytes]:
+        """Every record, oldest first, up to the head."""
+        if not self._records_file.exists():
+            return []
+        return self._records_file.read_bytes().splitlines()
+
+    def follow(self, records: Sequence[bytes], stored: Stored) -> None:
+        """Take over what the store has just taken; durable when this returns.
+
+        Raise ValueError when the last record is not the head, or a record holds a line break.
+        """
+        if records and hash_of(records[-1]) != stored.head:
+            raise ValueError(f"the last record is not the head {stored.head[:12]}")
+        if any(b"\n" in record for record in records):
+            raise ValueError("a record is one line")
+        _write_whole(self._next_file, _to_document(stored))
+        with self._records_file.open("ab") as file:
+            file.write(b"".join(record + b"\n" for record in records))
+            file.flush()
+            os.fsync(file.fileno())
+        self._promote()
+        self._stored = stored
+
+    def catch_up(self, store: PlanStore) -> int:
+        """Take over what the store has and we lack; give the number of records added.
+
+        A copy that is not a beginning of the store's log is set aside, and the log taken whole.
+        Raise Unavailable when the store is not there.
+        """
+        stored = store.load()
+        if stored is None or stored.head == self.head():
+            return 0
+        lines = _all_records(store, stored.head)
+        hashes = [hash_of(line) for line in lines]
+        if not hashes or hashes[-1] != stored.head:
+            return 0
+        start = 0
+        if self._stored is not None:
+            if self.head() not in hashes:
+                self._set_aside()
+            else:
+                start = hashes.index(self.head()) + 1
+        self.follow(lines[start:], stored)
+        return len(lines) - start
+
+    def _cut_torn_line(self) -> None:
+        if not self._records_file.exists():
+            return
+        content = self._records_file.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            self._truncate(whole)
+            self._say(f"{self._records_file}: a torn last line of {len(content) - whole} bytes cut")
+
+    def _recover(self) -> Stored | None:
+        """Finish or forget a step that a crash interrupted."""
+        lines = self.records()
+        last = self._hash_at(lines, len(lines) - 1) if lines else GENESIS
+        if self._next_file.exists():
+            following = _read(self._next_file)
+            if following is not None and following.head == last:
+                self._promote()
+            else:
+                self._next_file.unlink()
+        stored = _read(self._stored_file) if self._stored_file.exists() else None
+        if (stored.head if stored else GENESIS) == last:
+            return stored
+        return self._cut_back(lines, stored)
+
+    def _cut_back(self, lines: list[bytes], stored: Stored | None) -> Stored | None:
+        """Records beyond the last whole step are dropped: the store has them, or nobody acted."""
+        hashes = [self._hash_at(lines, index) for index in range(len(lines))]
+        head = stored.head if stored else GENESIS
+        if head != GENESIS and head not in hashes:
+            self._set_aside()
+            return None
+        kept = hashes.index(head) + 1 if head != GENESIS else 0
+        self._truncate(sum(len(line) + 1 for line in lines[:kept]))
+        self._say(f"{self._records_file}: {len(lines) - kept} records of an unfinished step cut")
+        return stored
+
+    def _hash_at(self, lines: list[bytes], index: int) -> str:
+        try:
+            return hash_of(lines[index])
+        except ValueError as error:
+            raise BadInput(
+                "not a sealed record; move the folder away and it is made again from the store",
+                file=str(self._records_file),
+                line=index + 1,
+            ) from error
+
+    def _set_aside(self) -> None:
+        number = len(list(self._folder.glob("records.aside-*.jsonl")))
+        aside = self._folder / f"records.aside-{number}.jsonl"
+        self._records_file.rename(aside)
+        self._stored_file.unlink(missing_ok=True)
+        self._stored = None
+        self._say(f"{aside}: these records are not the beginning of the store's log; set aside")
+
+    def _truncate(self, size: int) -> None:
+        with self._records_file.open("rb+") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
+
+    def _promote(self) -> None:
+        self._next_file.replace(self._stored_file)
+        _sync_folder(self._folder)
+
+    def _say(self, sentence: str) -> None:
+        self.repairs.append(sentence)
+        LOG.warning("%s", sentence)
+
+
+def _all_records(store: PlanStore, head: str) -> list[bytes]:
+    """The log up to ``head``: a commit that lands while we read is left for later."""
+    found: list[bytes] = []
+    after = "-"
+    while page := store.records(after, PAGE):
+        after = page[-1][0]
+        for _, record in page:
+            found.append(record)
+            if hash_of(record) == head:
+                return found
+    return found
+
+
+def _to_document(stored: Stored) -> dict[str, Any]:
+    return {
+        "head": stored.head,
+        "epoch": stored.epoch,
+        "revision": stored.revision,
+        "plan": stored.plan.decode() if stored.plan is not None else None,
+        "state": stored.state.decode() if stored.state is not None else None,
+    }
+
+
+def _read(path: Path) -> Stored | None:
+    """None for a file that a crash left half written."""
+    try:
+        document = json.loads(path.read_bytes())
+        plan, state = document["plan"], document["state"]
+        return Stored(
+            document["head"],
+            None if plan is None else plan.encode(),
+            None if state is None else state.encode(),
+            document["epoch"],
+            document["revision"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        LOG.warning("%s cannot be read: %s", path, error)
+        return None
+
+
+def _write_whole(path: Path, document: dict[str, Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(document, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,218 @@
+"""What people may command. Every command gets one record that names its id, also when refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from controller.core.acting import act
+from controller.core.approvals import carry_out_promotion, withdraw
+from controller.core.claims import Claim
+from controller.core.draft import Draft
+from controller.core.facts import Operator
+from controller.core.guards import frozen, rung_refusals
+from controller.core.phases import Event, Phase, follow
+from controller.core.state import COMMANDS_LIMIT, OVERRIDES_LIMIT, Approval
+from controller.core.wording import percent
+
+PERSON_PRIORITY = 1_000
+_SHARES_TOLERANCE = 1e-6
+
+
+class CommandRefused(Exception):
+    """Why a command is not carried out; becomes its record."""
+
+
+def obey(draft: Draft, command: Operator) -> None:
+    """Carry out one command, or record why not. Repeated ids are ignored."""
+    if command.command_id in draft.state.commands:
+        return
+    commands = (*draft.state.commands, command.command_id)[-COMMANDS_LIMIT:]
+    draft.state = replace(draft.state, commands=commands)
+    verb = _VERBS.get(command.verb)
+    try:
+        if command.expires_at_s < draft.at_s:
+            raise CommandRefused("it expired before it could be carried out")
+        if verb is None:
+            raise CommandRefused(f"the verbs are {', '.join(_VERBS)}")
+        said = verb(draft, command)
+    except CommandRefused as refused:
+        _answer(draft, command, f"refused: {refused}", accepted=False)
+        return
+    _answer(draft, command, said, accepted=True)
+
+
+def _answer(draft: Draft, command: Operator, said: str, *, accepted: bool) -> None:
+    draft.record(
+        "operator",
+        f"{command.who}: {command.verb} {command.target}: {said}",
+        command_id=command.command_id,
+        details={
+            "who": command.who,
+            "verb": command.verb,
+            "target": command.target,
+            "accepted": accepted,
+        },
+    )
+
+
+def _approve(draft: Draft, command: Operator) -> str:
+    approval = _approval(draft, command.target)
+    if approval.kind != "act":
+        refused = carry_out_promotion(draft, approval, command.who)
+        if refused:
+            raise CommandRefused(refused)
+        withdraw(draft, approval)
+        return "approved"
+    incident = next((i for i in draft.state.incidents if i.id == approval.incident), None)
+    if incident is None or incident.phase is not Phase.OPENED:
+        raise CommandRefused(f"incident {approval.incident} no longer waits for it")
+    playbook = incident.playbook
+    stopped = frozen(draft.state, playbook.name, incident.id)
+    against = rung_refusals(draft, playbook, 0, assumed=incident.assumed)
+    reasons = [each.sentence for each in (stopped, *against) if each is not None]
+    if reasons:
+        raise CommandRefused("; ".join(reasons))
+    withdraw(draft, approval)
+    act(draft, incident, Event.APPROVE, 0, ())
+    return "approved"
+
+
+def _reject(draft: Draft, command: Operator) -> str:
+    approval = _approval(draft, command.target)
+    withdraw(draft, approval)
+    for incident in draft.state.incidents:
+        if incident.id == approval.incident and incident.phase is Phase.OPENED:
+            phase = follow(incident.phase, Event.REJECT)
+            draft.put(replace(incident, phase=phase, phase_since_s=draft.at_s))
+    return "rejected"
+
+
+def _freeze(draft: Draft, command: Operator) -> str:
+    known = {"all", "promotions", *_playbook_names(draft)}
+    if command.target not in known:
+        raise CommandRefused(f"what can be frozen is {', '.join(sorted(known))}")
+    draft.freeze(command.target, command.who, None, "by a person")
+    return f"{command.target} is frozen until thawed"
+
+
+def _thaw(draft: Draft, command: Operator) -> str:
+    left = tuple(mark for mark in draft.state.freezes if mark.what != command.target)
+    if left == draft.state.freezes:
+        raise CommandRefused(f"{command.target!r} is not frozen by a person or a guard")
+    draft.state = replace(draft.state, freezes=left)
+    return f"{command.target} is thawed"
+
+
+def _override(draft: Draft, command: Operator) -> str:
+    if len(draft.state.overrides) >= OVERRIDES_LIMIT:
+        raise CommandRefused(f"{OVERRIDES_LIMIT} overrides are in force; release one first")
+    shares = _shares(draft, command.target)
+    claim = Claim(
+        owner=command.command_id,
+        kind="shares",
+        priority=PERSON_PRIORITY,
+        since_s=draft.at_s,
+        shares=shares,
+        by_person=True,
+    )
+    draft.state = replace(draft.state, overrides=(*draft.state.overrides, claim))
+    said = ", ".join(f"{arm} {percent(share)}" for arm, share in shares.items())
+    return f"{said}, until {command.command_id} is released"
+
+
+def _release(draft: Draft, command: Operator) -> str:
+    left = tuple(claim for claim in draft.state.overrides if claim.owner != command.target)
+    if left == draft.state.overrides:
+        known = ", ".join(claim.owner for claim in draft.state.overrides) or "none"
+        raise CommandRefused(f"there is no such override; in force: {known}")
+    draft.state = replace(draft.state, overrides=left)
+    return "released"
+
+
+def _promote(draft: Draft, command: Operator) -> str:
+    version, colon, arm = command.target.rpartition(":")
+    if not colon:
+        raise CommandRefused("the target is VERSION:ARM")
+    asked = Approval(
+        id=f"{command.command_id}-promote",
+        kind="promote",
+        asked_at_s=draft.at_s,
+        expires_at_s=command.expires_at_s,
+        incident="",
+        sentence="",
+        version=version,
+        arm=arm,
+    )
+    refused = carry_out_promotion(draft, asked, command.who)
+    if refused:
+        raise CommandRefused(refused)
+    open_ones = draft.state.approvals
+    done = [a for a in open_ones if (a.kind, a.version, a.arm) == ("promote", version, arm)]
+    for approval in done:
+        withdraw(draft, approval)
+    return "a person's word is the approval"
+
+
+def _acknowledge(draft: Draft, command: Operator) -> str:
+    for incident in draft.state.incidents:
+        if incident.id == command.target:
+            draft.put(replace(incident, acknowledged_by=command.who, stage_failures=0))
+            return "acknowledged"
+    known = ", ".join(each.id for each in draft.state.incidents) or "none"
+    raise CommandRefused(f"there is no such open incident; open: {known}")
+
+
+_VERBS: Mapping[str, Callable[[Draft, Operator], str]] = {
+    "approve": _approve,
+    "reject": _reject,
+    "freeze": _freeze,
+    "thaw": _thaw,
+    "override": _override,
+    "release": _release,
+    "promote": _promote,
+    "acknowledge": _acknowledge,
+}
+
+
+def _approval(draft: Draft, id_: str) -> Approval:
+    for approval in draft.state.approvals:
+        if approval.id == id_:
+            return approval
+    known = ", ".join(each.id for each in draft.state.approvals) or "none"
+    raise CommandRefused(f"there is no such approval; open: {known}")
+
+
+def _playbook_names(draft: Draft) -> set[str]:
+    config = draft.state.config
+    loaded = {each.name for each in config.playbooks} if config is not None else set()
+    return loaded | {each.playbook.name for each in draft.state.incidents}
+
+
+def _shares(draft: Draft, target: str) -> dict[str, float]:
+    """``primary=0,fallback=1``; what is missing from 1 goes to the fallback if it is not named."""
+    arms = draft.baseline.arms
+    shares: dict[str, float] = {}
+    for pair in target.split(","):
+        arm, equals, text = pair.strip().partition("=")
+        share = _share(text) if equals else None
+        if share is None:
+            raise CommandRefused(f"{pair.strip()!r} is not ARM=SHARE with a share from 0 to 1")
+        if arm not in arms:
+            raise CommandRefused(f"{arm!r} is not an arm; the arms are {', '.join(arms)}")
+        shares[arm] = share
+    missing = 1.0 - sum(shares.values())
+    fallback = draft.settings.fallback_arm
+    if fallback not in shares and missing > 0.0:
+        shares[fallback] = round(missing, 6)
+    elif abs(missing) > _SHARES_TOLERANCE:
+        raise CommandRefused(f"the shares sum to {sum(shares.values()):g}, not to 1")
+    return shares
+
+
+def _share(text: str) -> float | None:
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    return share if 0.0 <= share <= 1.0 else None

@@ -1,0 +1,219 @@
+"""Giving traffic back. Return belongs to the arm: the last incident to leave it returns it.
+
+A stage passes when its time is over and `when` was not met on ok readings; a failed stage drains
+again; the third failure pages and waits for a person to acknowledge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from controller.core.acting import spend
+from controller.core.claims import Claim, drained_share, drains_same_arm
+from controller.core.conditions import TOLERANCE, Truth
+from controller.core.draft import Draft, active_claims
+from controller.core.guards import flips_spent, freeze_oscillation, frozen
+from controller.core.observing import IncidentView, Observed
+from controller.core.phases import Event, Phase, follow
+from controller.core.records import SeenCondition
+from controller.core.state import Incident
+from controller.core.wording import percent
+
+STAGE_FAILURES_LIMIT = 3
+Leaving = Literal["cleared", "expired", "undone"]
+
+
+def hold(draft: Draft, incident: Incident, view: IncidentView) -> None:
+    """HOLDING or ESCALATED: wait for clear_when, or for the claim to run out."""
+    if _needs_a_person(incident):
+        return
+    lapsed = any(
+        claim.kind == "route" and claim.until_s is not None and draft.at_s >= claim.until_s
+        for claim in incident.claims
+    )
+    cleared = view.clear.truth is Truth.MET
+    if not (lapsed or cleared):
+        return
+    stopped = frozen(draft.state, incident.playbook.name, incident.id)
+    if stopped is not None:
+        if incident.refusals != (stopped.key,):
+            waiting = replace(incident, refusals=(stopped.key,))
+            draft.put(waiting)
+            draft.record(
+                "blocked",
+                f"{incident.id} may not return now: {stopped.sentence}",
+                incident=waiting,
+                conditions=view.clear.seen,
+                guards=(stopped.as_refusal(),),
+            )
+        return
+    if cleared:
+        begin_return(draft, incident, Event.CLEAR, "cleared", view.clear.seen)
+    else:
+        begin_return(draft, incident, Event.LAPSE, "expired", ())
+
+
+def begin_return(
+    draft: Draft,
+    incident: Incident,
+    event: Event,
+    leaving: Leaving,
+    conditions: tuple[SeenCondition, ...],
+) -> None:
+    """Drop what another still holds; return the rest in stages, or be done at once."""
+    ours = _last_to_leave(draft, incident)
+    if ours and flips_spent(draft, incident.playbook):
+        freeze_oscillation(draft, incident)
+        return
+    leaver = replace(
+        incident,
+        phase=follow(incident.phase, event),
+        phase_since_s=draft.at_s,
+        claims=ours,
+        leaving=leaving,
+        refusals=(),
+    )
+    if not ours:
+        _end(draft, leaver, Event.LEAVE, _why(leaving, incident), conditions)
+        return
+    spend(draft, leaver, flips=1)
+    _set_stage(draft, leaver, 0, f"{_why(leaving, incident)}; ", conditions)
+
+
+def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: Observed) -> None:
+    """RETURNING: leave, drain again, wait, or pass to the next stage."""
+    ours = _last_to_leave(draft, incident)
+    if not ours:
+        said = "another incident drains the arm now; this one leaves it to that"
+        _end(draft, replace(incident, claims=()), Event.LEAVE, said, ())
+        return
+    if view.when.assumed is Truth.MET:
+        _drain_again(draft, incident, view)
+        return
+    every_s = max(claim.every_s for claim in ours)
+    if draft.at_s - incident.stage_since_s < every_s - TOLERANCE:
+        return
+    adopted = draft.state.dry_run or (
+        seen.adopted is not None and seen.adopted >= (draft.epoch, incident.stage_revision)
+    )
+    if not adopted or view.when.evidence is not Truth.NOT_MET:
+        return
+    if frozen(draft.state, incident.playbook.name, incident.id) is not None:
+        return
+    stages = max(len(claim.returns) for claim in ours)
+    if incident.stage + 1 < stages:
+        _set_stage(draft, incident, incident.stage + 1, "the stage passed; ", view.when.seen)
+    else:
+        _end(
+            draft,
+            replace(incident, claims=()),
+            Event.STAGES_PASS,
+            "all traffic is back and `when` stayed away",
+            view.when.seen,
+        )
+
+
+def _last_to_leave(draft: Draft, incident: Incident) -> tuple[Claim, ...]:
+    """The routes nobody else drains. Those return in stages; every other claim just goes."""
+    others = [c for c in active_claims(draft.state) if c.owner != incident.id]
+    return tuple(
+        claim
+        for claim in incident.claims
+        if claim.kind == "route"
+        and claim.returns
+        and not any(drains_same_arm(claim, o) and drained_share(o) > 0.0 for o in others)
+    )
+
+
+def _set_stage(
+    draft: Draft,
+    incident: Incident,
+    stage: int,
+    why: str,
+    conditions: tuple[SeenCondition, ...],
+) -> None:
+    claims = tuple(
+        replace(claim, returned=claim.returns[min(stage, len(claim.returns) - 1)])
+        for claim in incident.claims
+    )
+    staged = replace(
+        incident,
+        claims=claims,
+        stage=stage,
+        stage_since_s=draft.at_s,
+        stage_revision=draft.revision,
+    )
+    draft.put(staged)
+    back = ", ".join(f"{percent(c.returned)} of what {c.source} lost" for c in claims)
+    draft.record(
+        staged.phase.value,
+        f"{incident.id}: {why}stage {stage + 1} gives back {back}",
+        incident=staged,
+        conditions=conditions,
+        details={"stage": stage + 1, "returned": [claim.returned for claim in claims]},
+    )
+
+
+def _drain_again(draft: Draft, incident: Incident, view: IncidentView) -> None:
+    failures = incident.stage_failures + 1
+    third = failures >= STAGE_FAILURES_LIMIT
+    event = Event.EXHAUST if third else Event.STAGE_FAIL
+    drained = replace(
+        incident,
+        phase=follow(incident.phase, event),
+        phase_since_s=draft.at_s,
+        claims=tuple(replace(claim, returned=0.0) for claim in incident.claims),
+        clear_timers=(),
+        leaving="",
+        stage_failures=failures,
+        acknowledged_by="",
+    )
+    over_limit = flips_spent(draft, incident.playbook)
+    draft.put(drained)
+    spend(draft, drained, flips=1)
+    said = f"{incident.id}: stage {incident.stage + 1} failed ({failures}), it drains again"
+    if third:
+        playbook = incident.playbook
+        said += "; it stays drained until a person acknowledges"
+        draft.count(drained, Phase.ESCALATED.value)
+        draft.page(said, owner=incident.id, to=playbook.owner, playbook=playbook.name)
+    draft.record(drained.phase.value, said, incident=drained, conditions=view.when.seen)
+    if over_limit:
+        freeze_oscillation(draft, drained)
+
+
+def _needs_a_person(incident: Incident) -> bool:
+    return incident.stage_failures >= STAGE_FAILURES_LIMIT and not incident.acknowledged_by
+
+
+def _end(
+    draft: Draft,
+    incident: Incident,
+    event: Event,
+    said: str,
+    conditions: tuple[SeenCondition, ...],
+) -> None:
+    if incident.leaving == "expired":
+        event = Event.LAPSE
+    ended = replace(
+        incident, phase=follow(incident.phase, event), phase_since_s=draft.at_s, claims=()
+    )
+    draft.put(ended)
+    draft.close(ended)
+    draft.record(
+        ended.phase.value,
+        f"{incident.id} has {ended.phase.value}: {said}",
+        incident=ended,
+        conditions=conditions,
+    )
+
+
+def _why(leaving: Leaving, incident: Incident) -> str:
+    match leaving:
+        case "cleared":
+            return "clear_when is met"
+        case "expired":
+            return "its claim has run out"
+        case "undone":
+            return f"rung {incident.rung + 1} is undone"

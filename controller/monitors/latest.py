@@ -1,0 +1,96 @@
+"""A tally of the newest report of each replica: gauges have no counts to add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.monitors.batch_view import BatchView, Mask
+from controller.monitors.monitor import Arrays
+from controller.monitors.nesting import text_array
+from controller.monitors.slots import safe_label
+
+REMEMBERED_S = 60.0
+"""A replica not heard for this long is forgotten, not missed."""
+MOST_REPLICAS = 4_096
+
+
+class Report(NamedTuple):
+    """Ordered, so that of two reports at one time the same one wins in any order."""
+
+    at_s: float
+    values: tuple[float, ...]
+    group: str
+
+
+class LatestTally:
+    """``columns`` are the numbers kept; a missing one is NaN. Subclasses choose rows."""
+
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Report] = {}
+
+    def reports(self) -> Iterator[Report]:
+        """The newest of each replica."""
+        return iter(self._latest.values())
+
+    def items(self) -> Iterator[tuple[str, Report]]:
+        """The newest of each replica, with its id."""
+        return iter(self._latest.items())
+
+    def take(self, rows: BatchView, kept: Mask, group: str) -> None:
+        """Keep the newest of the chosen rows, grouped by a text column."""
+        replica, groups, at_s = rows.labels("replica_id"), rows.labels(group), rows.numbers("at_s")
+        numbers = [rows.numbers(name) for name in self.columns]
+        for row in np.flatnonzero(kept & (replica.codes >= 0)).tolist():
+            name = groups.names[groups.codes[row]] if groups.codes[row] >= 0 else ""
+            report = Report(
+                float(at_s[row]), tuple(float(n[row]) for n in numbers), safe_label(name)
+            )
+            self._keep(replica.names[replica.codes[row]], report)
+
+    def _keep(self, replica_id: str, report: Report) -> None:
+        held = self._latest.get(replica_id)
+        if held is None:
+            if len(self._latest) < MOST_REPLICAS:
+                self._latest[replica_id] = report
+        elif _order(report) > _order(held):
+            self._latest[replica_id] = report
+
+    def merge(self, other: LatestTally) -> None:
+        for replica_id, report in other.items():
+            self._keep(replica_id, report)
+
+    def forget(self, before_s: float, after_s: float) -> None:  # noqa: ARG002
+        newest = max((report.at_s for report in self._latest.values()), default=0.0)
+        oldest = min(newest, after_s) - REMEMBERED_S
+        self._latest = {k: r for k, r in self._latest.items() if oldest <= r.at_s <= after_s}
+
+    def snapshot(self) -> Arrays:
+        reports = list(self._latest.values())
+        values = [[r.at_s, *r.values] for r in reports]
+        return {
+            "ids": text_array(list(self._latest)),
+            "groups": text_array([r.group for r in reports]),
+            "values": np.array(values, dtype=np.float64).reshape(-1, 1 + len(self.columns)),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        values = arrays["values"]
+        if values.ndim != 2 or values.shape[1] != 1 + len(self.columns):
+            raise ValueError("reports are not in a shape this program writes")
+        self._latest = {
+            replica_id: Report(at_s, tuple(numbers), group)
+            for replica_id, group, (at_s, *numbers) in zip(
+                arrays["ids"].tolist(), arrays["groups"].tolist(), values.tolist(), strict=True
+            )
+        }
+
+
+def _order(report: Report) -> tuple[Any, ...]:
+    """A total order, in which NaN is smaller than any number."""
+    return report.at_s, tuple((v == v, 0.0 if v != v else v) for v in report.values), report.group

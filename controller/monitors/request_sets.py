@@ -1,0 +1,80 @@
+"""Which requests something happened to, by series and second: a set counts a thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.monitors.nesting import text_array
+
+MOST_REQUESTS = 2_000_000
+"""Ids kept at most (about 200 MB); beyond it new ones are not taken, so rates read too low."""
+ID_BYTES = 16
+
+Key = tuple[str, bytes]
+
+
+class RequestSets:
+    """A union of sets, so it is exact in any order and however often an event arrives."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, dict[int, set[bytes]]] = {}
+        self._count = 0
+
+    def add(self, keys: Sequence[Key], seconds: Sequence[int]) -> None:
+        """One (series, request id) per second given."""
+        for (name, request_id), second in zip(keys, seconds, strict=True):
+            if self._count >= MOST_REQUESTS:
+                return
+            ids = self._ids.setdefault(name, {}).setdefault(second, set())
+            before = len(ids)
+            ids.add(request_id)
+            self._count += len(ids) - before
+
+    def count(self, name: str, start_s: int, end_s: int, without: RequestSets) -> int:
+        """Requests of the window that are not in the other sets."""
+        mine, others = self._ids.get(name, {}), without._ids.get(name, {})
+        total = 0
+        for second in range(start_s, end_s) if len(mine) > end_s - start_s else mine:
+            if start_s <= second < end_s and second in mine:
+                ids, left_out = mine[second], others.get(second)
+                total += len(ids - left_out) if left_out else len(ids)
+        return total
+
+    def merge(self, other: RequestSets) -> None:
+        for name, seconds in other._ids.items():
+            for second, ids in seconds.items():
+                self.add([(name, request_id) for request_id in ids], [second] * len(ids))
+
+    def forget(self, before_s: float, after_s: float) -> None:
+        for seconds in self._ids.values():
+            for second in [s for s in seconds if s + 1 <= before_s or s > after_s]:
+                self._count -= len(seconds.pop(second))
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Series and second of each id, ids as rows of bytes."""
+        entries = [
+            (place, second, request_id)
+            for place, seconds in enumerate(self._ids.values())
+            for second, ids in seconds.items()
+            for request_id in ids
+        ]
+        raw = b"".join(request_id for _, _, request_id in entries)
+        at = np.array([(place, second) for place, second, _ in entries], dtype=np.int64)
+        return {
+            "names": text_array(list(self._ids)),
+            "at": at.reshape(-1, 2),
+            "ids": np.frombuffer(raw, dtype=np.uint8).reshape(-1, ID_BYTES),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become what was snapshotted. Raise KeyError or ValueError on anything else."""
+        names, at, ids = arrays["names"].tolist(), arrays["at"].tolist(), arrays["ids"]
+        if ids.dtype != np.uint8 or ids.shape != (len(at), ID_BYTES):
+            raise ValueError("request ids are not in a shape this program writes")
+        self._ids, self._count = {}, 0
+        keys = [(names[place], row.tobytes()) for (place, _), row in zip(at, ids, strict=True)]
+        self.add(keys, [second for _, second in at])

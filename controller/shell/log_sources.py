@@ -1,0 +1,80 @@
+"""Where a decision log can be read from: the store, a controller's disk copy, or a plain file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.errors import BadInput
+from controller.ports import GENESIS, PlanStore
+from controller.shell.seal import unsealed
+
+PAGE_RECORDS = 1_000
+RECORDS_FILE = Path("decisions") / "records.jsonl"
+STORED_FILE = Path("decisions") / "stored.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLog:
+    """Sealed lines, oldest first. ``head``: what the plan beside them says (None: no plan there).
+
+    ``torn_bytes`` at the end were no whole line.
+    """
+
+    lines: Sequence[bytes]
+    head: str | None
+    torn_bytes: int = 0
+
+
+def from_store(store: PlanStore) -> DecisionLog:
+    """The home of the log. Raise Unavailable."""
+    lines = [line for _, line in pages(store)]
+    stored = store.load()
+    return DecisionLog(lines, _head_of(stored.plan if stored else None) or GENESIS)
+
+
+def pages(store: PlanStore, after: str = "-") -> Iterator[tuple[str, bytes]]:
+    """(store id, line) of all records after a store id. Raise Unavailable."""
+    while page := store.records(after, PAGE_RECORDS):
+        yield from page
+        after = page[-1][0]
+
+
+def from_disk(data_dir: Path) -> DecisionLog:
+    """The copy a controller keeps. Raise BadInput when there is none."""
+    log = from_file(data_dir / RECORDS_FILE)
+    try:
+        stored = json.loads((data_dir / STORED_FILE).read_bytes())
+        plan = stored["plan"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"cannot be read: {error}", file=str(data_dir / STORED_FILE)) from None
+    head = _head_of(plan.encode() if plan else None)
+    return DecisionLog(log.lines, head or GENESIS, log.torn_bytes)
+
+
+def from_file(path: Path) -> DecisionLog:
+    """One record a line, as `decisions list --json` prints and the disk copy keeps them."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", file=str(path)) from None
+    whole = content.rfind(b"\n") + 1
+    return DecisionLog(content[:whole].splitlines(), None, len(content) - whole)
+
+
+def read_documents(lines: Sequence[bytes], where: str) -> list[dict[str, Any]]:
+    """The records as documents. Raise BadInput naming the line that is none."""
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(unsealed(line))
+        except ValueError as error:
+            raise BadInput(f"is not a record: {error}", file=where, line=number) from None
+    return found
+
+
+def _head_of(plan: bytes | None) -> str | None:
+    return None if plan is None else str(json.loads(plan)["head"])

@@ -1,0 +1,166 @@
+"""Has a feature's distribution moved away from its reference? Decided from bin counts alone.
+
+The window's rows depend on each other (one user asks often, hours differ), so a plain chi-square
+cries wolf. Its null is corrected by the variance seen between blocks of the window itself: Rao and
+Scott's second-order correction (1984) with an F reference, since few blocks estimate it. Measured
+at `ALPHA` with 8 bins and blocks of at least 100 rows, by simulation (`tests/statistics`):
+a healthy feature is flagged in about 3 % of independent windows of 1,000 independent rows and in
+about 5 % when rows follow an AR(1) of 0.9; a shift of half a standard deviation is found in all
+and in about 9 of 10 of them. Rows whose dependence reaches over several blocks (AR(1) of 0.99) are
+beyond it. Windows that overlap are not independent looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Counts = NDArray[np.int64]
+
+ALPHA = 0.05
+LEAST_PSI = 0.1
+"""The customary border of a shift worth acting on; below it no sample size makes one."""
+LEAST_ROWS = 500
+LEAST_BLOCKS = 5
+LEAST_BLOCK_ROWS = 100
+MOST_BLOCKS = 15
+DECISION_BINS = 8
+"""More bins only dilute the test (32 bins: 85 instead of 95 % power at 1,000 dependent rows)."""
+CELLS = DECISION_BINS + 2
+NULL_CELL = DECISION_BINS
+INFINITE_CELL = DECISION_BINS + 1
+
+
+@dataclass(frozen=True)
+class ReferenceBins:
+    """Bins cut at the reference's quantiles, then one cell for null and one for infinite.
+
+    ``counts`` has `CELLS` entries; bin i holds values in (edges[i-1], edges[i]], and bins beyond
+    ``len(edges)`` stay empty.
+    """
+
+    edges: NDArray[np.float64]
+    counts: Counts
+
+    @classmethod
+    def of(
+        cls, edges: NDArray[np.float64], counts: NDArray[np.int64], null_count: int
+    ) -> ReferenceBins:
+        """Join fine bins into at most `DECISION_BINS` of about equal counts.
+
+        Raise ValueError unless edges ascend and there is one count more than edges, none negative.
+        """
+        edges, counts = np.asarray(edges, np.float64), np.asarray(counts, np.int64)
+        if counts.size != edges.size + 1 or counts.min() < 0 or counts.sum() == 0:
+            raise ValueError("reference bins need one count more than edges, and rows in them")
+        if not np.isfinite(edges).all() or np.any(np.diff(edges) <= 0):
+            raise ValueError("reference edges must be finite and ascend")
+        upto = np.cumsum(counts)[:-1]
+        marks = np.arange(1, DECISION_BINS) / DECISION_BINS * counts.sum()
+        kept = np.unique(np.abs(upto[:, None] - marks).argmin(axis=0)) if upto.size else upto
+        groups = np.searchsorted(kept, np.arange(counts.size), side="left")
+        cells = np.zeros(CELLS, dtype=np.int64)
+        np.add.at(cells, groups, counts)
+        cells[NULL_CELL] = null_count
+        return cls(edges[kept], cells)
+
+    def cells_of(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The cell of each value; NaN is null."""
+        cells = np.searchsorted(self.edges, values, side="left")
+        cells[np.isinf(values)] = INFINITE_CELL
+        cells[np.isnan(values)] = NULL_CELL
+        return cells
+
+
+@dataclass(frozen=True, slots=True)
+class DriftResult:
+    """``psi`` and ``ks`` are effect sizes; ``p_value`` is None when there are too few rows."""
+
+    psi: float
+    ks: float
+    p_value: float | None
+    rows: int
+    blocks: int
+
+
+def compare(reference: Counts, blocks: NDArray[np.int64]) -> DriftResult:
+    """Compare blocks of a window, in time order and shape (blocks, cells), with a reference."""
+    total = blocks.sum(axis=0)
+    rows = int(total.sum())
+    psi, ks = population_stability_index(reference, total), kolmogorov_smirnov(reference, total)
+    joined = join_blocks(blocks)
+    enough = rows >= LEAST_ROWS and len(joined) >= LEAST_BLOCKS
+    p_value = rao_scott_p_value(reference, joined) if enough else None
+    return DriftResult(psi, ks, p_value, rows, len(joined))
+
+
+def join_blocks(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join neighbours until each block has its least rows and there are not too many blocks."""
+    least = max(LEAST_BLOCK_ROWS, -(-int(blocks.sum()) // MOST_BLOCKS))
+    joined: list[NDArray[np.int64]] = []
+    pending = np.zeros(blocks.shape[1], dtype=np.int64)
+    for block in blocks:
+        pending = pending + block
+        if pending.sum() >= least:
+            joined.append(pending)
+            pending = np.zeros_like(pending)
+    if joined:
+        joined[-1] = joined[-1] + pending
+    return np.array(joined, dtype=np.int64).reshape(-1, blocks.shape[1])
+
+
+def population_stability_index(reference: Counts, current: Counts) -> float:
+    """PSI over the cells that occur in either; half a row is added to each so that all exist."""
+    there = (reference + current) > 0
+    if not there.any() or not current.sum():
+        return 0.0
+    smoothed = [counts[there] + 0.5 for counts in (reference, current)]
+    expected, seen = (counts / counts.sum() for counts in smoothed)
+    return float(((seen - expected) * np.log(seen / expected)).sum())
+
+
+def kolmogorov_smirnov(reference: Counts, current: Counts) -> float:
+    """Largest distance between the two distributions at the bin edges; nulls come last."""
+    if not current.sum():
+        return 0.0
+    gaps = np.cumsum(reference) / reference.sum() - np.cumsum(current) / current.sum()
+    return float(np.abs(gaps).max())
+
+
+def rao_scott_p_value(reference: Counts, blocks: NDArray[np.int64]) -> float:
+    """Chance of a distance this large if nothing moved, given how blocks differ by themselves."""
+    rows, reference_rows = float(blocks.sum()), float(reference.sum())
+    there = (reference + blocks.sum(axis=0)) > 0
+    blocks, known = blocks[:, there].astype(np.float64), np.maximum(reference[there], 0.5)
+    expected, seen = known / known.sum(), blocks.sum(axis=0) / rows
+    distance = rows * float(((seen - expected) ** 2 / expected).sum())
+    count, freedom = len(blocks), int(there.sum()) - 1
+    off = blocks - blocks.sum(axis=1, keepdims=True) * seen
+    covariance = count / (count - 1) * (off.T @ off) / rows
+    effects = covariance / np.sqrt(np.outer(expected, expected))
+    trace, squares = float(np.trace(effects)), float((effects**2).sum())
+    if freedom < 1 or trace <= 0.0:
+        return 1.0 if distance < stats.chi2.isf(ALPHA, max(freedom, 1)) else 0.0
+    # The reference is a sample too; its rows are taken as no more dependent than ours.
+    distance /= 1.0 + rows / reference_rows
+    real_freedom = trace**2 / squares
+    statistic = distance / trace
+    return float(stats.f.sf(statistic, real_freedom, real_freedom * (count - 1)))
+
+
+def shifted(results: dict[str, DriftResult], alpha: float = ALPHA) -> list[str]:
+    """Names that moved: false discoveries controlled over all of them, and a least effect.
+
+    Benjamini-Hochberg over those with a p-value, then PSI at least `LEAST_PSI`.
+    """
+    tested = sorted(
+        ((r.p_value, name) for name, r in results.items() if r.p_value is not None),
+    )
+    passed = 0
+    for rank, (p_value, _) in enumerate(tested, 1):
+        if p_value <= alpha * rank / len(tested):
+            passed = rank
+    return sorted(name for _, name in tested[:passed] if results[name].psi >= LEAST_PSI)

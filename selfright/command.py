@@ -1,0 +1,89 @@
+"""The `selfright` command: one composition of the sub-commands, each in a file of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.errors import BadInput
+from controller.origin import check_origin
+from controller.settings import Endpoints, Settings
+from controller.settings_file import read_settings, resolve
+from selfright import (
+    decisions_command,
+    demo_command,
+    operator_command,
+    playbooks_command,
+    replay_command,
+    signals_command,
+    simulate_command,
+    status_command,
+)
+from selfright.terminal import one_line_errors, refusal, say
+
+app = typer.Typer(
+    name="selfright",
+    help="A self-healing, closed-loop controller for recommendation services.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(decisions_command.app, name="decisions")
+app.add_typer(playbooks_command.app, name="playbooks")
+for module in (
+    demo_command,
+    operator_command,
+    replay_command,
+    signals_command,
+    simulate_command,
+    status_command,
+):
+    module.register(app)
+
+
+@app.command()
+def up(
+    settings: Annotated[
+        Path | None, typer.Option(help="selfright.yaml; without it the defaults.")
+    ] = None,
+    kafka: Annotated[str, typer.Option(help="host:port of an existing Kafka.")] = "",
+    redis: Annotated[str, typer.Option(help="redis://host:port/0 of an existing Redis.")] = "",
+    ray: Annotated[str, typer.Option(help="Address of an existing Ray cluster.")] = "",
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0: any free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Default: .selfright")] = None,
+    ratings: Annotated[
+        Path | None, typer.Option(help="Ratings (MovieLens layout) to make first models from.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the first models' history.")] = 1,
+) -> None:
+    """Start serving, controller and whatever they need here; Ctrl-C stops all of it."""
+    from selfright.up import run_up  # noqa: PLC0415  (imports Kafka and Redis clients)
+
+    with one_line_errors():
+        found = read_settings(settings) if settings else resolve(Settings(), Path.cwd())
+        found = _with_flags(found, {"kafka": kafka, "redis": redis, "ray": ray}, port, data_dir)
+        run_up(found, ratings=ratings, seed=seed, say=say)
+
+
+def _with_flags(
+    settings: Settings, addresses: dict[str, str], port: int | None, data_dir: Path | None
+) -> Settings:
+    ends = settings.endpoints.model_dump()
+    ends.update({name: address for name, address in addresses.items() if address})
+    if port is not None:
+        ends["http_port"] = port
+    update: dict[str, object] = {"endpoints": Endpoints.model_validate(ends)}
+    if data_dir is not None:
+        update["data_dir"] = data_dir.resolve()
+    return settings.model_copy(update=update)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        check_origin()
+    except BadInput as error:
+        sys.exit(refusal(error))
+    app()

@@ -1,0 +1,147 @@
+"""`selfright demo`: a fresh stack, users, one real fault, and the story of how it healed.
+
+It starts the same `selfright up` that a user starts, in a folder of its own, and drives it with
+the same live simulation; nothing in here is a shortcut past either.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import playbooks
+from controller.errors import Unavailable
+from controller.settings import Endpoints, Settings
+from selfright.running_stack import find_settings
+from selfright.stack.child_process import ChildProcess
+from simulator.live.progress import Progress
+from simulator.live.run import Run, run
+from simulator.live.schedule import Scheduled
+from simulator.report.report import Report
+
+RATE_PER_S = 60.0
+FAULT = Scheduled("slow_primary", at_s=20.0, for_s=30.0)
+DURATION_S = 90.0
+START_CAP_S = 240.0
+_LOOK_EVERY_S = 0.2
+_READY = "ready: "
+
+
+def demo_settings(data_dir: Path) -> Settings:
+    """The demo's pace: 20 probes per s and outcomes that mature in 10 s, so the story fits."""
+    return Settings(
+        service="demo",
+        probe_per_s=20.0,
+        attribution_window_s=10.0,
+        cache_ttl_s=2.0,
+        playbooks=Path(playbooks.__file__).parent / "demo",
+        data_dir=data_dir,
+        faults_enabled=True,
+        endpoints=Endpoints(http_port=0, metrics_port=0),
+    )
+
+
+def run_demo(data_dir: Path, *, ratings: Path | None, seed: int, progress: Progress) -> Report:
+    """Run the whole story and leave nothing running.
+
+    Raises BadInput for a malformed ratings file and Unavailable when the stack does not start.
+    """
+    if data_dir.exists():
+        shutil.rmtree(data_dir)
+    data_dir.mkdir(parents=True)
+    settings = demo_settings(data_dir.resolve())
+    settings_file = data_dir / "selfright.yaml"
+    settings_file.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
+    what = Run(
+        ratings=ratings,
+        rate_per_s=RATE_PER_S,
+        duration_s=DURATION_S,
+        faults=(FAULT,),
+        seed=seed,
+        population_seed=seed,
+    )
+    with _stack(settings_file, data_dir, ratings, seed, progress.say):
+        return run(find_settings(None, data_dir), what, progress)
+
+
+@contextmanager
+def _stack(
+    settings_file: Path, data_dir: Path, ratings: Path | None, seed: int, say: Callable[[str], None]
+) -> Iterator[None]:
+    command = [sys.executable, "-m", "selfright", "up", "--settings", str(settings_file)]
+    command += ["--seed", str(seed)]
+    if ratings is not None:
+        command += ["--ratings", str(ratings)]
+    # A pipe's reader would die with us before the children do; a file outlives both.
+    child = ChildProcess(
+        "up", command, data_dir / "logs" / "up.log", environment={**os.environ, "NO_COLOR": "1"}
+    )
+    child.start()
+    echo = _Echo(child.log_file, say)
+    try:
+        _wait_until_ready(child, echo)
+        with echo.going_on():
+            yield
+    finally:
+        say("stopping the stack")
+        child.stop(cap_s=60.0)
+
+
+def _wait_until_ready(child: ChildProcess, echo: _Echo) -> None:
+    give_up_at_s = time.monotonic() + START_CAP_S
+    while not echo.once():
+        if not child.is_running():
+            echo.once()
+            raise Unavailable(f"the stack did not start (exit status {child.exit_code})")
+        if time.monotonic() > give_up_at_s:
+            raise Unavailable(f"the stack was not ready after {START_CAP_S:g} s")
+        time.sleep(_LOOK_EVERY_S)
+
+
+class _Echo:
+    """Passes on what the stack says, line by line."""
+
+    def __init__(self, log_file: Path, say: Callable[[str], None]) -> None:
+        self._log_file = log_file
+        self._say = say
+        self._offset = 0
+        self._stopping = threading.Event()
+
+    def once(self) -> bool:
+        """Pass on new whole lines; True when one of them says that the stack is ready."""
+        with self._log_file.open("rb") as stream:
+            stream.seek(self._offset)
+            text = stream.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        lines = [_without_clock(line) for line in whole.decode(errors="replace").splitlines()]
+        for line in lines:
+            self._say(line)
+        return any(line.startswith(_READY) for line in lines)
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Pass lines on from a thread of its own while the block runs."""
+        thread = threading.Thread(target=self._follow, name="echo", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(_LOOK_EVERY_S):
+            self.once()
+
+
+def _without_clock(line: str) -> str:
+    """The stack prints the wall time before each line, and so does whoever we pass it to."""
+    head, _, rest = line.partition(" ")
+    return rest if head.count(":") == 2 else line

@@ -1,0 +1,91 @@
+"""`selfright playbooks check | show`: playbooks without a running system."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from controller.errors import BadInput
+from controller.language.findings import Finding
+from controller.language.loading import check, playbook_files, playbook_from_file
+from controller.language.sentences import describe
+from controller.monitors.monitor_set import catalogue_of
+from controller.settings import Settings
+from controller.settings_file import read_settings
+from selfright.terminal import one_line_errors
+
+DEFAULT_SETTINGS = Path("selfright.yaml")
+_COLOURS = {"error": "bold red", "warning": "yellow"}
+
+app = typer.Typer(help="Check and explain playbooks.", no_args_is_help=True)
+
+Paths = Annotated[list[Path], typer.Argument(help="Files, or folders of YAML files.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(help="Names arms, feature groups and segments. Default: ./selfright.yaml, if any"),
+]
+
+
+@app.command("check")
+def check_command(
+    paths: Paths,
+    settings: SettingsFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as a JSON list.")] = False,
+) -> None:
+    """Check playbooks: one line a finding. Exit code 2 when one is an error."""
+    with one_line_errors():
+        known = _settings(settings)
+        files = playbook_files(paths)
+        if not files:
+            raise BadInput("no YAML files; accepted: files, or folders that hold some")
+        findings = check(files, known, catalogue_of(known))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print_findings(findings, len(files))
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command("show")
+def show_command(
+    path: Annotated[Path, typer.Argument(help="A playbook file.")], settings: SettingsFile = None
+) -> None:
+    """Say in plain sentences what a playbook does."""
+    with one_line_errors():
+        known = _settings(settings)
+        playbook = playbook_from_file(path, known, catalogue_of(known))
+    console = Console(highlight=False, soft_wrap=True)
+    title, *lines = describe(playbook)
+    console.print(Text(title, style="bold"))
+    for line in lines:
+        console.print(Text(line))
+
+
+def _settings(path: Path | None) -> Settings:
+    if path is None and not DEFAULT_SETTINGS.exists():
+        return Settings()
+    return read_settings(path or DEFAULT_SETTINGS)
+
+
+def _print_findings(findings: Sequence[Finding], file_count: int) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    playbooks = f"{file_count} playbook{'' if file_count == 1 else 's'}"
+    for finding in findings:
+        console.print(Text(finding.one_line(), style=_COLOURS[finding.severity]))
+        if console.is_terminal and finding.excerpt:
+            console.print(Text(f"    {finding.excerpt}"))
+            console.print(Text(f"    {' ' * finding.caret}^", style=_COLOURS[finding.severity]))
+    errors = sum(finding.severity == "error" for finding in findings)
+    if findings:
+        warnings = len(findings) - errors
+        console.print(Text(f"{playbooks}, {errors} errors, {warnings} warnings"))
+    else:
+        console.print(Text(f"{playbooks}, no findings"))

@@ -1,0 +1,143 @@
+"""Records of the decision log as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+PHASE_STYLES = {
+    "opened": "yellow",
+    "acting": "bold yellow",
+    "verifying": "cyan",
+    "holding": "cyan",
+    "returning": "cyan",
+    "recovered": "bold green",
+    "escalated": "bold red",
+    "expired": "red",
+    "blocked": "magenta",
+    "operator": "bold blue",
+    "elected": "dim",
+    "work": "blue",
+}
+
+
+def records_table(documents: Sequence[Mapping[str, Any]]) -> Table:
+    """One row a record."""
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for name in ("time", "record", "phase"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", ratio=1)
+    for document in documents:
+        table.add_row(*_cells(document))
+    return table
+
+
+def record_row(document: Mapping[str, Any]) -> Table:
+    """The same row by itself, for following."""
+    row = Table.grid(padding=(0, 1))
+    row.add_column(no_wrap=True)
+    row.add_column(no_wrap=True)
+    row.add_column(no_wrap=True)
+    row.add_column(ratio=1)
+    row.add_row(*_cells(document))
+    return row
+
+
+def record_panel(document: Mapping[str, Any]) -> Panel:
+    """All of one record."""
+    parts: list[RenderableType] = [Text(str(document["sentence"]), style="bold")]
+    parts.append(_facts(document))
+    if document["conditions"]:
+        parts.append(_conditions(document["conditions"]))
+    parts += [
+        Text.assemble(("guard ", "magenta"), f"{guard['guard']}: {guard['sentence']}")
+        for guard in document["guards"]
+    ]
+    parts += [
+        Text.assemble(("lost ", "magenta"), f"{loser['playbook']}: {loser['why']}")
+        for loser in document["losers"]
+    ]
+    parts.append(_claims(document))
+    title = f"{escape(document['id'])}  {_phase(document)}  {_when(document['at_s'])}"
+    return Panel(Group(*parts), title=title, title_align="left", border_style="dim")
+
+
+def _cells(document: Mapping[str, Any]) -> tuple[RenderableType, ...]:
+    sentence = Text(str(document["sentence"]))
+    if not document["enforced"]:
+        sentence.append(" (not enforced)", "dim")
+    return (
+        Text(_when(document["at_s"]), "dim"),
+        Text(str(document["id"])),
+        Text.from_markup(_phase(document)),
+        sentence,
+    )
+
+
+def _phase(document: Mapping[str, Any]) -> str:
+    phase = str(document["phase"])
+    style = PHASE_STYLES.get(phase)
+    return f"[{style}]{escape(phase)}[/]" if style else escape(phase)
+
+
+def _facts(document: Mapping[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    names = {
+        "playbook": "playbook",
+        "playbook_sha256": "its sha256",
+        "incident": "incident",
+        "expected": "expected",
+        "autonomy": "autonomy",
+        "command_id": "command",
+        "prev_hash": "follows",
+        "hash": "hash",
+    }
+    for name, label in names.items():
+        if document.get(name):
+            grid.add_row(Text(label, "dim"), Text(str(document[name])))
+    for name, value in sorted(document["details"].items()):
+        grid.add_row(Text(name, "dim"), Text(str(value)))
+    return grid
+
+
+def _conditions(conditions: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("condition", "", "value", "threshold", "margin", "n", "state", "held"):
+        table.add_column(name, justify="left" if name in ("condition", "", "state") else "right")
+    styles = {"met": "green", "not met": "red", "unknown": "yellow"}
+    for seen in conditions:
+        table.add_row(
+            Text(seen["text"]),
+            Text(seen["met"], styles.get(seen["met"], "")),
+            _number(seen["value"]),
+            _number(seen["threshold"]),
+            _number(seen["margin"]),
+            str(seen["sample_size"]),
+            seen["state"],
+            f"{seen['held_s']:g} s",
+        )
+    return table
+
+
+def _claims(document: Mapping[str, Any]) -> RenderableType:
+    before, after = document["claims_before"], document["claims_after"]
+    if before == after:
+        return Text("claims unchanged", "dim")
+    lines = [Text.assemble(("- ", "red"), str(claim)) for claim in before if claim not in after]
+    lines += [Text.assemble(("+ ", "green"), str(claim)) for claim in after if claim not in before]
+    return Group(*lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _when(at_s: float) -> str:
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(at_s))

@@ -1,0 +1,46 @@
+"""The Ray Serve application: a router in front of one deployment per arm outside its process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray import serve
+
+from controller.settings import Settings
+from serving.arm import ArmReplica
+from serving.router_replica import RouterReplica, local_arms
+
+ROUTER_REPLICAS = 2
+_HEALTH: dict[str, Any] = {
+    "health_check_period_s": 1.0,
+    "health_check_timeout_s": 3.0,
+    "graceful_shutdown_wait_loop_s": 0.2,
+    "graceful_shutdown_timeout_s": 2.0,
+}
+
+
+def application(settings: Settings) -> Any:
+    """Ready for `serve.run`. Queues are finite: what does not fit is an error the router covers."""
+    settings_json = settings.model_dump_json()
+    in_router = local_arms(settings)
+    arms = {
+        name: serve.deployment(
+            name=f"arm-{name}",
+            num_replicas=arm.replicas,
+            ray_actor_options={"num_cpus": 0.1},
+            max_ongoing_requests=64,
+            max_queued_requests=64,
+            **_HEALTH,
+        )(ArmReplica).bind(settings_json, name)
+        for name, arm in settings.arms.items()
+        if name not in in_router
+    }
+    router = serve.deployment(
+        name="router",
+        num_replicas=ROUTER_REPLICAS,
+        ray_actor_options={"num_cpus": 0.1},
+        max_ongoing_requests=256,
+        max_queued_requests=256,
+        **_HEALTH,
+    )(RouterReplica)
+    return router.bind(settings_json, arms)

@@ -1,0 +1,77 @@
+"""Models loaded in this process, by arm: a router's in-process arms, or the one of a replica.
+
+Loading blocks on the disk and happens off the event loop; a version is warmed before it is
+swapped in, and one that cannot be loaded leaves the loaded one in place.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+
+from models.errors import ModelError
+from models.recommender import FeatureValues, Recommender
+from models.registry import Registry
+from serving.arm_call import ArmAnswer, ArmQuery
+
+LATEST = "latest"
+NO_FEATURES = FeatureValues()
+_WARM_UP_ANSWERS = 3
+_log = logging.getLogger(__name__)
+
+
+class LoadedModels:
+    """``load`` may run in a thread while ``answer`` is called: versions are swapped whole."""
+
+    def __init__(self, registry: Registry, arms: Iterable[str]) -> None:
+        self._registry = registry
+        self._arms = tuple(dict.fromkeys(arms))
+        self._loaded: dict[str, Recommender] = {}
+        self._refused: dict[str, str] = {}
+
+    def load(self, wanted: Mapping[str, str]) -> tuple[str, ...]:
+        """Load what is wanted, by arm: a version or ``latest``. Return the arms that changed."""
+        changed = []
+        for arm in self._arms:
+            version = wanted.get(arm, LATEST)
+            if version == LATEST:
+                version = self._registry.latest(arm) or ""
+            held = self._loaded.get(arm)
+            is_held = held is not None and held.version == version
+            if not version or is_held or self._refused.get(arm) == version:
+                continue
+            try:
+                fresh = self._registry.load(version)
+            except ModelError as error:
+                self._refused[arm] = version
+                _log.error("arm %s keeps its version: %s", arm, error)
+                continue
+            for user in range(_WARM_UP_ANSWERS):
+                fresh.recommend(user, 10, NO_FEATURES)
+            self._loaded[arm] = fresh
+            self._refused.pop(arm, None)
+            changed.append(arm)
+            _log.info("arm %s serves %s", arm, version)
+        return tuple(changed)
+
+    def __contains__(self, arm: object) -> bool:
+        return arm in self._loaded
+
+    def version(self, arm: str) -> str:
+        """Empty while nothing is loaded."""
+        held = self._loaded.get(arm)
+        return held.version if held is not None else ""
+
+    def answer(self, arm: str, query: ArmQuery, features: FeatureValues = NO_FEATURES) -> ArmAnswer:
+        """A slate from memory. Raise KeyError while nothing is loaded for the arm."""
+        model = self._loaded[arm]
+        started_s = time.thread_time()
+        scored = model.recommend(query.user_hash, query.k, features)
+        return ArmAnswer(
+            item_ids=scored.item_ids,
+            scores=scored.scores,
+            version=model.version,
+            inputs=scored.inputs if query.wants_inputs else {},
+            cpu_ms=(time.thread_time() - started_s) * 1000.0,
+        )

@@ -1,0 +1,79 @@
+"""What a router or an arm's replica says of itself each second, and of the model it serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import psutil
+
+from controller.core.plan import Plan
+from models.artifact import Manifest
+
+MODEL_EVERY_S = 30.0
+
+
+class ReplicaReport:
+    """Rows for the topics `replica` and `model`."""
+
+    def __init__(self, replica_id: str, kind: str, arm: str | None) -> None:
+        self._replica_id = replica_id
+        self._kind = kind
+        self._arm = arm
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+
+    def row(
+        self,
+        *,
+        in_flight: int,
+        queue_depth: int,
+        dropped_rows: int,
+        version: str,
+        plan: Plan | None = None,
+    ) -> dict[str, Any]:
+        """``plan``: the one held, for routers only."""
+        return {
+            "at_s": time.time(),
+            "replica_id": self._replica_id,
+            "kind": self._kind,
+            "arm": self._arm,
+            "pid": os.getpid(),
+            "queue_depth": queue_depth,
+            "in_flight": in_flight,
+            "oldest_queued_s": None,
+            "cpu_share": self._process.cpu_percent() / 100.0,
+            "gpu_share": None,
+            "memory_mb": self._process.memory_info().rss / 1e6,
+            "model_version": version,
+            "plan_epoch": plan.epoch if plan else None,
+            "plan_revision": plan.revision if plan else None,
+            "plan_head": plan.head if plan else None,
+            "telemetry_dropped": dropped_rows,
+        }
+
+
+def model_row(manifest: Manifest, arm: str, uri: str) -> dict[str, Any]:
+    """That ``arm`` serves this version, with the reference monitors compare its inputs to."""
+    return {
+        "at_s": time.time(),
+        "version": manifest.version,
+        "arm": arm,
+        "parent": manifest.parent,
+        "work_id": manifest.work_id,
+        "status": "serving",
+        "uri": uri,
+        "sha256": manifest.sha256,
+        "gate_metrics": json.dumps(dict(manifest.gate_metrics)),
+        "reference": [
+            {
+                "feature": bins.feature,
+                "edges": list(bins.edges),
+                "counts": list(bins.counts),
+                "null_count": bins.null_count,
+            }
+            for bins in manifest.reference
+        ],
+    }

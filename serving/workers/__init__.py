@@ -1,0 +1,1 @@
+"""Does the work the plan wants: retrains, notifies, calls webhooks. At least once, by id."""

@@ -1,0 +1,42 @@
+"""What the controller leaves on disk while a run goes on: its readings and its decision log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from controller.shell.readings_file import read_readings
+
+RECORDS = Path("decisions") / "records.jsonl"
+
+
+class Observation:
+    """Look about once a second; ``readings`` and ``records`` grow, oldest first."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.readings: list[dict[str, Any]] = []
+        self.records: list[dict[str, Any]] = []
+        self._data_dir = data_dir
+        self._offset = 0
+
+    def look(self) -> None:
+        """Take what is new. A file that is not there yet is nothing new."""
+        sample = read_readings(self._data_dir)
+        if sample and (not self.readings or sample["at_s"] > self.readings[-1]["at_s"]):
+            self.readings.append(sample)
+        self._read_records()
+
+    def _read_records(self) -> None:
+        path = self._data_dir / RECORDS
+        try:
+            if path.stat().st_size < self._offset:
+                self._offset, self.records = 0, []  # another log took its place: read it whole
+            with path.open("rb") as file:
+                file.seek(self._offset)
+                fresh = file.read()
+        except FileNotFoundError:
+            return
+        whole = fresh.rfind(b"\n") + 1
+        self._offset += whole
+        self.records.extend(json.loads(line) for line in fresh[:whole].splitlines())

@@ -1,0 +1,69 @@
+"""What the decision log says about incidents: when each opened, acted and ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.report.evidence import Document, Evidence
+
+ENDED_WELL = frozenset({"recovered"})
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """``breach_at_s``: since when its condition held. ``published_at_s``: its first plan."""
+
+    id: str
+    playbook: str
+    opened_at_s: float
+    breach_at_s: float
+    published_at_s: float | None
+    last_phase: str
+    last_at_s: float
+
+    @property
+    def recovered(self) -> bool:
+        return self.last_phase in ENDED_WELL
+
+
+def incidents(evidence: Evidence) -> list[Incident]:
+    """Incidents opened during the run, oldest first."""
+    by_id: dict[str, list[Document]] = {}
+    for record in evidence.decisions:
+        if record.get("incident"):
+            by_id.setdefault(record["incident"], []).append(record)
+    return [
+        _incident(name, records)
+        for name, records in by_id.items()
+        if any(record["phase"] == "opened" for record in records)
+    ]
+
+
+def _incident(name: str, records: list[Document]) -> Incident:
+    opened = next(record for record in records if record["phase"] == "opened")
+    acting = [r["at_s"] for r in records if r["phase"] == "acting" and r.get("enforced", True)]
+    held_s = [c["held_s"] for c in opened.get("conditions", ()) if c["met"] == "met"]
+    phases = [record for record in records if record["phase"] in _PHASES]
+    return Incident(
+        id=name,
+        playbook=opened.get("playbook") or "",
+        opened_at_s=opened["at_s"],
+        breach_at_s=opened["at_s"] - max(held_s, default=0.0),
+        published_at_s=min(acting, default=None),
+        last_phase=phases[-1]["phase"],
+        last_at_s=phases[-1]["at_s"],
+    )
+
+
+_PHASES = frozenset(
+    {
+        "opened",
+        "acting",
+        "verifying",
+        "holding",
+        "returning",
+        "escalated",
+        "recovered",
+        "expired",
+    }
+)
