@@ -18,7 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup ## the whole loop, live, in under three minutes
-	$(BIN)/selfright demo
+	$(BIN)/selfright demo $(if $(RATINGS),--ratings $(RATINGS))
 
 test: setup ## everything CI runs
 	$(BIN)/python -m pytest

@@ -1,0 +1,1 @@
+"""Recommenders, their training and their registry; knows nothing of the controller."""

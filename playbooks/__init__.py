@@ -1,0 +1,1 @@
+"""The shipped playbooks; importable so that every kind of install finds the files."""

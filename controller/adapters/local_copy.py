@@ -26,8 +26,8 @@ PAGE = 1_000
 class LocalCopy:
     """``folder`` holds ``records.jsonl`` and ``stored.json``; both are repaired when opened.
 
-    Raise BadInput when a whole line is no record. ``repairs`` says in sentences what was cut or set aside; nothing is ever deleted but a torn
-    line.
+    Raise BadInput when a whole line is no record. ``repairs`` says in sentences what was cut or
+    set aside; nothing is ever deleted but lines that belong to no whole step.
     """
 
     def __init__(self, folder: Path) -> None:

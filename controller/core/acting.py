@@ -195,10 +195,9 @@ def _want(draft: Draft, incident: Incident, move: Move, count: int) -> None:
 
 
 def _is_flip(draft: Draft, claim: Claim) -> bool:
-    """Whether the route changes where traffic goes: nobody else drains that arm yet."""
+    """Whether the route changes where traffic goes: nothing drains that arm yet."""
     return claim.kind == "route" and not any(
-        drains_same_arm(claim, other) and other.owner != claim.owner
-        for other in active_claims(draft.state)
+        drains_same_arm(claim, other) for other in active_claims(draft.state)
     )
 
 

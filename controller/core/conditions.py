@@ -6,6 +6,7 @@ timers live in the judge's state, one per comparison in reading order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -201,7 +202,7 @@ def _believe(reading: Reading | None, since_s: float | None) -> tuple[str, str]:
         return "unrecorded", "no such reading"
     if reading.state is not ReadingState.OK:
         return reading.state.value, reading.note
-    if reading.value is None or reading.value != reading.value:
+    if reading.value is None or not math.isfinite(reading.value):
         return "unrecorded", "it has no number"
     if since_s is not None and reading.window_start_s < since_s - TOLERANCE:
         return "early", "its window starts before the plan was adopted"
@@ -283,6 +284,8 @@ def _seen(
     settings: JudgeSettings,
 ) -> SeenCondition:
     value = reading.value if reading is not None else None
+    if value is not None and not math.isfinite(value):
+        value = None
     margin = None
     if state == "ok" and value is not None:
         sign = 1.0 if leaf.op in (">", ">=") else -1.0

@@ -142,6 +142,8 @@ def rung_refusals(
     draft: Draft, playbook: Playbook, rung: int, *, assumed: bool
 ) -> tuple[Refused, ...]:
     """Why this rung cannot be carried out at all."""
+    if rung >= len(playbook.rungs):
+        return (Refused("rungs", "rungs", "the playbook does nothing"),)
     found = []
     known = draft.baseline.arms
     moves = playbook.rungs[rung]

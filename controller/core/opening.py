@@ -53,8 +53,8 @@ def _open(
     if refused:
         by_exclusion = [each for each in refused if each.guard == EXCLUDED]
         stopped = any(each.guard not in (EXCLUDED, "cooldown", "budget") for each in refused)
-        enforced = playbook.guards.autonomy in (Autonomy.AUTO, Autonomy.APPROVE)
-        if by_exclusion and not stopped and enforced and is_in_plan(draft, playbook):
+        by_itself = playbook.guards.autonomy is Autonomy.AUTO
+        if by_exclusion and not stopped and by_itself and is_in_plan(draft, playbook):
             join(draft, incident, when.seen, by_exclusion[0].sentence)
         else:
             _block(draft, playbook, target, when, refused)

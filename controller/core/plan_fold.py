@@ -73,18 +73,21 @@ def fold(
 def routed_shares(
     base: Mapping[str, float], routes: Sequence[Claim], fallback: str
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Shares after the routes, and who capped which arm. The sum stays what it was."""
+    """Shares after the routes, and who changed which arm's. The sum stays what it was."""
     winners = {
         source: claim
         for source in base
         if (claim := _lowest_cap([c for c in routes if c.source == source and c.target in base]))
     }
     shares = dict(base)
+    owners = {source: claim.owner for source, claim in winners.items()}
     for source, claim in winners.items():
         moved = base[source] * drained_share(claim)
+        target = claim.target if claim.target not in winners else fallback
         shares[source] -= moved
-        shares[claim.target if claim.target not in winners else fallback] += moved
-    return shares, {source: claim.owner for source, claim in winners.items()}
+        shares[target] += moved
+        owners.setdefault(target, claim.owner)
+    return shares, owners
 
 
 def _lowest_cap(routes: Sequence[Claim]) -> Claim | None:
@@ -103,12 +106,8 @@ def _shares(
         owners.update({f"arms.{name}.share": override.owner for name in base})
         return normalized(shares)
     routes = [c for c in claims if c.kind == "route" and not c.where]
-    shares, capped_by = routed_shares(base, routes, baseline.control_arm)
-    for name in base:
-        owners[f"arms.{name}.share"] = capped_by.get(name, BASELINE)
-        if name not in capped_by and shares[name] > base[name]:
-            givers = [c for c in routes if c.owner in capped_by.values()]
-            owners[f"arms.{name}.share"] = givers[0].owner
+    shares, changed_by = routed_shares(base, routes, baseline.control_arm)
+    owners.update({f"arms.{name}.share": changed_by.get(name, BASELINE) for name in base})
     return normalized(shares)
 
 

@@ -145,7 +145,10 @@ class Shed:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Stop acting on ``what``: ``all``, ``promotions``, or a playbook's name."""
+    """Stop acting on ``what``: ``all``, ``promotions``, or a playbook's name.
+
+    ``until_s`` counts from acting; None: until the incident ends.
+    """
 
     what: str
     until_s: float | None = None

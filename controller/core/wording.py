@@ -16,7 +16,8 @@ def number(value: float, unit: str) -> str:
     if unit == "per_s":
         return f"{value:.4g}/s"
     if unit in ("ms", "s"):
-        return f"{value:.4g} {unit}"
+        shown = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return f"{shown} {unit}"
     return f"{value:.6g}"
 
 

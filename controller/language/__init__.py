@@ -1,0 +1,1 @@
+"""The playbook language: YAML text to checked playbooks, with located one-line errors."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from controller.core.playbook import (
     Action,
     Evaluate,
-    Move,
     PrewarmCache,
     Promote,
     Retrain,
@@ -20,18 +19,11 @@ from controller.core.playbook import (
 )
 from controller.language.action_facts import facts_of
 from controller.language.fields import suggestion
-from controller.language.lint_conditions import Draft, Subject, rung_path
+from controller.language.lint_subject import Draft, Subject, every_move, rung_path
 from controller.language.quantities import duration_text
 
 
-def every_move(subject: Subject) -> Iterator[tuple[str, Move]]:
-    """Every move with its path, like ``otherwise[0][1]``."""
-    for number, rung in enumerate(subject.playbook.rungs):
-        for i, move in enumerate(rung):
-            yield f"{rung_path(number)}[{i}]", move
-
-
-def arms_of(action: Action) -> tuple[tuple[str, str], ...]:
+def _arms_of(action: Action) -> tuple[tuple[str, str], ...]:
     """(field, arm) for each arm an action names."""
     match action:
         case Route():
@@ -47,8 +39,8 @@ def arms_of(action: Action) -> tuple[tuple[str, str], ...]:
 
 def unknown_arms(subject: Subject) -> Iterator[Draft]:
     known = subject.vocabulary.arms
-    for path, move in every_move(subject):
-        for field, arm in arms_of(move.action):
+    for path, move in every_move(subject.playbook):
+        for field, arm in _arms_of(move.action):
             if arm not in known:
                 where = f"{path}.{facts_of(move.action).name}.{field}"
                 yield Draft("P035", where, f"unknown arm {arm!r}", suggestion(arm, known))
@@ -56,7 +48,7 @@ def unknown_arms(subject: Subject) -> Iterator[Draft]:
 
 def unknown_segments(subject: Subject) -> Iterator[Draft]:
     segments = subject.vocabulary.settings.segments
-    for path, move in every_move(subject):
+    for path, move in every_move(subject.playbook):
         if not isinstance(move.action, Route):
             continue
         for name, value in move.action.where.items():
@@ -105,7 +97,7 @@ def _leads_back(
 
 
 def undo_without_undo(subject: Subject) -> Iterator[Draft]:
-    for path, move in every_move(subject):
+    for path, move in every_move(subject.playbook):
         facts = facts_of(move.action)
         if move.otherwise == "undo" and facts.undo is None:
             what = f"{facts.name} has no undo"
@@ -124,13 +116,19 @@ def cooldown_shorter_than_verification(subject: Subject) -> Iterator[Draft]:
         yield Draft("P030", "guards.cooldown", what, advice)
 
 
-def budget_that_never_binds(subject: Subject) -> Iterator[Draft]:
-    guards = subject.playbook.guards
-    possible = int(guards.budget_per_s // guards.cooldown_s) + 1
-    if possible <= guards.budget_count:
+def budget_that_does_not_fit(subject: Subject) -> Iterator[Draft]:
+    """Every rung that acts spends one of the budget."""
+    guards, rungs = subject.playbook.guards, len(subject.playbook.rungs)
+    period = duration_text(guards.budget_per_s)
+    if guards.budget_count < rungs:
+        what = f"a budget of {guards.budget_count} per {period} never reaches the last rung"
+        advice = f"accepted: at least {rungs}, one for each rung"
+        yield Draft("P039", "guards.budget", what, advice)
+    possible = (int(guards.budget_per_s // guards.cooldown_s) + 1) * rungs
+    if possible <= guards.budget_count and subject.playbook.for_each is None:
         what = (
             f"the budget never binds: a cooldown of {duration_text(guards.cooldown_s)} allows"
-            f" {possible} in {duration_text(guards.budget_per_s)}"
+            f" {possible} in {period}"
         )
         advice = "a smaller budget, a longer period or a shorter cooldown"
         yield Draft("P039", "guards.budget", what, advice, "warning")
@@ -142,5 +140,5 @@ MOVE_RULES = (
     routes_that_lead_nowhere,
     undo_without_undo,
     cooldown_shorter_than_verification,
-    budget_that_never_binds,
+    budget_that_does_not_fit,
 )

@@ -11,11 +11,13 @@ from pathlib import Path
 from controller.core.playbook import Playbook
 from controller.core.readings import Catalogue
 from controller.errors import BadInput
-from controller.language.document import duplicate_name, read_document
+from controller.language.document import Reading, duplicate_name, read_document
 from controller.language.fields import Places
 from controller.language.findings import Finding, Place, Problem, with_source
-from controller.language.lint_conditions import CONDITION_RULES, Subject
+from controller.language.lint_evidence import EVIDENCE_RULES
 from controller.language.lint_moves import MOVE_RULES
+from controller.language.lint_subject import Subject
+from controller.language.lint_thresholds import THRESHOLD_RULES
 from controller.language.vocabulary import Vocabulary
 from controller.language.yaml_text import MAX_BYTES
 from controller.settings import Settings
@@ -25,12 +27,10 @@ SUFFIXES = (".yaml", ".yml")
 
 def playbook_from_text(text: str, file: str, settings: Settings, catalogue: Catalogue) -> Playbook:
     """Raise BadInput with the first error; warnings pass."""
-    playbook, findings = _read(text, file, Vocabulary.of(settings, catalogue))
-    for finding in findings:
-        if finding.severity == "error":
-            raise finding.as_bad_input()
-    assert playbook is not None
-    return playbook
+    reading, findings = _read(text, file, Vocabulary.of(settings, catalogue))
+    _raise_first_error(findings)
+    assert reading.playbook is not None
+    return reading.playbook
 
 
 def playbook_from_file(path: Path, settings: Settings, catalogue: Catalogue) -> Playbook:
@@ -49,9 +49,7 @@ def load_playbooks(
     if not directory.is_dir():
         raise BadInput("no such folder; accepted: a folder of playbooks", file=str(directory))
     playbooks, findings = _check([directory], Vocabulary.of(settings, catalogue))
-    for finding in findings:
-        if finding.severity == "error":
-            raise finding.as_bad_input()
+    _raise_first_error(findings)
     return tuple(sorted(playbooks, key=lambda playbook: playbook.name))
 
 
@@ -71,10 +69,16 @@ def playbook_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
+def _raise_first_error(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        if finding.severity == "error":
+            raise finding.as_bad_input()
+
+
 def _check(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[Playbook], list[Finding]]:
     playbooks: list[Playbook] = []
     findings: list[Finding] = []
-    first_file: dict[str, str] = {}
+    first_file: dict[tuple[Path, str], str] = {}
     for path in playbook_files(paths):
         file = str(path)
         try:
@@ -82,13 +86,15 @@ def _check(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[Playbook
         except Problem as problem:
             findings.append(with_source(problem.finding, file, [], 0))
             continue
-        playbook, found = _read(text, file, vocabulary)
+        reading, found = _read(text, file, vocabulary)
+        playbook = reading.playbook
         if playbook is not None:
-            if playbook.name in first_file:
-                place = read_document(text, vocabulary).places.of("playbook")
-                twin = duplicate_name(playbook.name, first_file[playbook.name], place)
+            key = (path.parent, playbook.name)
+            if key in first_file:
+                place = reading.places.of("playbook")
+                twin = duplicate_name(playbook.name, first_file[key], place)
                 found.append(_finding(twin, file, text))
-            first_file.setdefault(playbook.name, file)
+            first_file.setdefault(key, file)
             playbooks.append(playbook)
         findings += found
     return playbooks, findings
@@ -113,12 +119,12 @@ def _text(path: Path) -> str:
         raise Problem("P001", "not UTF-8", "accepted: UTF-8 text", place=Place(line)) from None
 
 
-def _read(text: str, file: str, vocabulary: Vocabulary) -> tuple[Playbook | None, list[Finding]]:
+def _read(text: str, file: str, vocabulary: Vocabulary) -> tuple[Reading, list[Finding]]:
     reading = read_document(text, vocabulary)
     findings = [_finding(problem, file, text) for problem in reading.problems]
     if reading.playbook is not None:
         findings += _lint(reading.playbook, reading.places, file, text, vocabulary)
-    return reading.playbook, sorted(findings, key=lambda finding: finding.line)
+    return reading, sorted(findings, key=lambda finding: finding.line)
 
 
 def _lint(
@@ -127,7 +133,7 @@ def _lint(
     subject = Subject(playbook, vocabulary)
     lines = text.splitlines()
     found = []
-    for rule in (*CONDITION_RULES, *MOVE_RULES):
+    for rule in (*THRESHOLD_RULES, *EVIDENCE_RULES, *MOVE_RULES):
         for draft in rule(subject):
             place = places.of(draft.path)
             finding = Finding(

@@ -107,8 +107,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
         )
     lines = text.splitlines()
     line = lines[place.line - 1] if place.line <= len(lines) else ""
-    before = line[: place.column + 1]
-    if _looks_like_flow_condition(line, before):
+    if line and _looks_like_flow_condition(lines, place):
         return Problem("P006", "a condition in flow style is not quoted", QUOTE_ADVICE, place=place)
     advice = ""
     if line[place.column : place.column + 1] == "\t":
@@ -118,11 +117,14 @@ def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
     return Problem("P002", f"not YAML: {problem}", advice, place=place)
 
 
-def _looks_like_flow_condition(line: str, before: str) -> bool:
+def _looks_like_flow_condition(lines: list[str], place: Place) -> bool:
     """Inside an open bracket, and with the signs of a condition on the line."""
+    above, line = "".join(lines[: place.line - 1]), lines[place.line - 1]
     value = line.split(":", 1)[-1].lstrip(" -")
-    opened = any(sign in before for sign in ("[", "{")) and value[:1] in ("[", "{")
-    return opened and any(sign in line for sign in ("=", "<", ">"))
+    opened = value[:1] in ("[", "{") or any(
+        above.count(opening) > above.count(closing) for opening, closing in ("[]", "{}")
+    )
+    return opened and any(sign in line for sign in ("<", ">"))
 
 
 def _too_deep(place: Place) -> Problem:

@@ -1,0 +1,1 @@
+"""Telemetry in, readings out: mergeable tallies and sequential readers. Pure."""

@@ -68,9 +68,9 @@ class ClickTally:
 
     def _clicks(self, rows: BatchView) -> None:
         arm, drawn_s, at_s = rows.labels("arm"), rows.numbers("served_at_s"), rows.numbers("at_s")
-        delay_s = at_s - drawn_s
-        kept = rows.labels("kind").equal(CLICK) & (arm.codes >= 0) & rows.timely("served_at_s")
-        kept &= (delay_s >= 0.0) & (delay_s <= self.window_s) & rows.present("request_id")
+        kept = rows.labels("kind").equal(CLICK) & (arm.codes >= 0) & rows.present("request_id")
+        kept &= rows.timely("served_at_s") & rows.timely("at_s")
+        kept &= (at_s >= drawn_s) & (at_s <= drawn_s + self.window_s)
         places = np.flatnonzero(kept)
         seconds = np.floor(drawn_s[places]).astype(np.int64).tolist()
         self.clicked.add(self._keys(arm, rows, places), seconds)

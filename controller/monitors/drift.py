@@ -7,7 +7,6 @@ reference are not counted, so exactness in any order holds among rows, not acros
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,11 +56,12 @@ SHIFTED = SignalSpec(
     is_drift=True,
 )
 SPECS = (PSI, SHIFTED)
+_REFERENCE_COLUMNS = ("arm", "status", "at_s", "version", "sha256", "reference")
 
 
 @dataclass(frozen=True)
 class ArmReference:
-    """What an arm's serving version was trained on, since when. ``id`` names its exact bins."""
+    """What an arm's serving version was trained on, since when. ``id`` is version and checksum."""
 
     at_s: float
     id: str
@@ -76,7 +76,7 @@ class DriftTally:
 
     def update(self, rows: BatchView) -> None:
         if rows.topic == MODEL:
-            for row in rows.values_of("arm", "status", "at_s", "version", "reference"):
+            for row in rows.values_of(*_REFERENCE_COLUMNS):
                 if row["status"] == "serving" and row["arm"] and row["reference"]:
                     self._refer(safe_label(row["arm"]), _reference(row))
         else:
@@ -168,7 +168,6 @@ def _reference(row: Mapping[str, Any]) -> ArmReference:
     """Bins that are no bins are left out: a monitor cannot mend what a trainer published."""
     features: dict[str, ReferenceBins] = {}
     given = sorted((f for f in row["reference"] if f["feature"]), key=lambda f: str(f["feature"]))
-    digest = hashlib.sha256(f"{row['version']}".encode())
     for feature in given[:MOST_FEATURES]:
         try:
             edges = np.array(feature["edges"] or [], dtype=np.float64)
@@ -177,8 +176,7 @@ def _reference(row: Mapping[str, Any]) -> ArmReference:
         except (TypeError, ValueError):
             continue
         features[safe_label(feature["feature"])] = bins
-        digest.update(feature["feature"].encode() + bins.edges.tobytes() + bins.counts.tobytes())
-    return ArmReference(float(row["at_s"]), digest.hexdigest()[:32], features)
+    return ArmReference(float(row["at_s"]), f"{row['version']} {row['sha256']}", features)
 
 
 class DriftReader:

@@ -5,8 +5,6 @@ To add a monitor, write its file and add its line to `MONITORS`.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,6 +24,7 @@ from controller.monitors import (
     users,
 )
 from controller.monitors.admission import FUTURE_LIMIT_S, admit_rows
+from controller.monitors.array_file import pack, unpack
 from controller.monitors.batch_view import BatchView
 from controller.monitors.monitor import Monitor
 from controller.monitors.nesting import nested, unnested
@@ -182,17 +181,14 @@ class MonitorSet:
         }
         parts = {name: tally.snapshot() for name, tally in self._tallies.items()}
         arrays = nested(own=own, sources=self._sources.snapshot(), **parts)
-        sink = io.BytesIO()
-        np.savez(sink, allow_pickle=False, **arrays)
-        return sink.getvalue()
+        return pack(arrays)
 
     def restore(self, data: bytes) -> None:
         """Become what was snapshotted, or raise ValueError and stay as we are."""
         fresh = MonitorSet(self._settings)
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                fresh._fill({name: stored[name] for name in stored.files})
-        except (ValueError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
+            fresh._fill(unpack(data))
+        except (ValueError, KeyError, IndexError) as error:
             raise ValueError(f"not a snapshot of these monitors: {error}") from error
         wanted, longest_s = self._wanted, self._longest_s
         self.__dict__.update(fresh.__dict__)

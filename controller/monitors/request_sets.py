@@ -60,7 +60,7 @@ class RequestSets:
             (place, second, request_id)
             for place, seconds in enumerate(self._ids.values())
             for second, ids in seconds.items()
-            for request_id in ids
+            for request_id in sorted(ids)
         ]
         raw = b"".join(request_id for _, _, request_id in entries)
         at = np.array([(place, second) for place, second, _ in entries], dtype=np.int64)

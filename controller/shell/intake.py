@@ -17,7 +17,7 @@ from controller.ports import BusWriter, Message
 from controller.shell.router_heads import RouterHeads
 from controller.telemetry.batches import BrokenBatch, TelemetryBatch, decode
 from controller.telemetry.ledger import Ledger
-from controller.telemetry.schema import CHANGE, DEAD_LETTER_SUFFIX, OPERATOR, REPLICA, WORK
+from controller.telemetry.schema import DEAD_LETTER_SUFFIX, OPERATOR, REPLICA, TALLY_TOPICS, WORK
 
 LOG = logging.getLogger(__name__)
 WAITING_MAX = 1_000
@@ -61,10 +61,16 @@ class Intake:
                 self._bury(message, batch)
             elif batch.service not in ("", self._service):
                 self.counts["foreign"] += 1
-            elif not self._ledger.admit(batch):
-                self.counts["duplicate"] += 1
+            elif batch.topic in TALLY_TOPICS:  # the monitors drop what they have seen
+                self.counts["taken"] += 1
+                self.counts["rows_refused"] += self._monitors.update(batch, now_s)
+                if batch.topic == REPLICA:
+                    self.heads.update(batch.batch)
+            elif self._ledger.admit(batch):
+                self.counts["taken"] += 1
+                self._keep(batch)
             else:
-                self._use(batch, now_s)
+                self.counts["duplicate"] += 1
 
     def take_news(
         self, at_s: float, wanted: frozenset[str], next_seq: Callable[[], int]
@@ -78,17 +84,12 @@ class Intake:
         """Nobody leads: commands and final work statuses are repeated by their senders."""
         self._waiting.clear()
 
-    def _use(self, batch: TelemetryBatch, now_s: float) -> None:
-        self.counts["taken"] += 1
-        self.counts["late_or_future"] += self._monitors.update(batch, now_s)
-        if batch.topic == REPLICA:
-            self.heads.update(batch.batch)
-        elif batch.topic in (OPERATOR, WORK, CHANGE):
-            for row in batch.batch.to_pylist():
-                if len(self._waiting) < WAITING_MAX:
-                    self._waiting.append({**row, "topic": batch.topic})
-                else:
-                    self.counts["news_refused"] += 1
+    def _keep(self, batch: TelemetryBatch) -> None:
+        for row in batch.batch.to_pylist():
+            if len(self._waiting) < WAITING_MAX:
+                self._waiting.append({**row, "topic": batch.topic})
+            else:
+                self.counts["news_refused"] += 1
 
     def _bury(self, message: Message, broken: BrokenBatch) -> None:
         self.broken[message.topic] += 1

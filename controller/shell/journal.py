@@ -140,7 +140,7 @@ def segment_paths(places: Sequence[Path]) -> list[Path]:
 
 def cut_torn_tail(folder: Path) -> str | None:
     """Cut what a crash left half written at the newest segment's end; a sentence if there was."""
-    paths = segment_paths([folder])
+    paths = segment_paths([folder]) if folder.is_dir() else []
     if not paths:
         return None
     path = paths[-1]

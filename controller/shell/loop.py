@@ -15,7 +15,7 @@ from controller.core.facts import Loaded, Tick
 from controller.core.playbook import Playbook
 from controller.core.readings import Readings
 from controller.core.settings import JudgeSettings, settings_to_document
-from controller.core.step import named_signals
+from controller.core.step import named_signals, watched_signals
 from controller.errors import Unavailable, WorldError
 from controller.ports import BusReader, BusWriter, Clock, CommitFate, PlanStore
 from controller.shell.election import LEASE_S, Election, LocalCopy, Standing
@@ -182,6 +182,7 @@ class Shell:
             LOG.info("%s %s: %s", record.id, committed.fate, record.sentence)
         if committed.fate == "published":
             self._copy(committed)
+        self._want()
         if self._state_bytes > STATE_BYTES_MAX:
             LOG.error("the state has %d bytes, more than its limit", self._state_bytes)
 
@@ -265,5 +266,9 @@ class Shell:
         return Loaded(seq, at_s, self._ports.playbooks.playbooks, document, self._code)
 
     def _want(self) -> None:
-        named = named_signals(self._ports.playbooks.playbooks, self._settings)
+        """Have the readings made that playbooks name, open incidents' own texts included."""
+        if self.term is not None:
+            named = watched_signals(self.term.state)
+        else:
+            named = named_signals(self._ports.playbooks.playbooks, self._settings)
         self._ports.monitors.want(named)

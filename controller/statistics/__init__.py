@@ -1,0 +1,1 @@
+"""Pure statistics: what is counted, and when a difference is one."""

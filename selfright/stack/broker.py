@@ -54,6 +54,8 @@ class EmbeddedBroker:
 
         Raise BadInput when the port is taken or no binary fits this machine, else Unavailable.
         """
+        if self._child:
+            self._child.kill()
         if self._fixed_port:
             if not is_port_free(self.port):
                 raise BadInput(

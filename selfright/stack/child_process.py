@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,8 +17,13 @@ from pathlib import Path
 
 import psutil
 
+from controller.errors import Unavailable
+
 STOP_CAP_S = 10.0
 """How long a child may take to end after SIGTERM before it is killed."""
+FIRST_PORT = 10_240
+PORTS = 20_000
+PORT_TRIES = 200
 _PR_SET_PDEATHSIG = 1
 # Loaded now: between fork and exec nothing may be imported or looked up.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -141,8 +147,12 @@ class ChildProcess:
             return
 
     def _end_group(self) -> None:
-        if self._process is not None:
-            self._signal(signal.SIGKILL, to_group=True)
+        if self._process is None:
+            return
+        if self.exit_code is not None and psutil.pid_exists(self._process.pid):
+            # It ended and its number is another's by now: none of its group is left.
+            return
+        self._signal(signal.SIGKILL, to_group=True)
 
 
 def _die_with(parent_pid: int) -> Callable[[], None] | None:
@@ -160,10 +170,16 @@ def _die_with(parent_pid: int) -> Callable[[], None] | None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on now; another may take it before you do."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on now; another may take it before you do.
+
+    It lies below those that outgoing connections get: a client that keeps trying a dead server
+    there would in the end connect to itself, and hold the port against the server's return.
+    """
+    for _ in range(PORT_TRIES):
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        if is_port_free(port, host):
+            return port
+    raise Unavailable(f"no free port between {FIRST_PORT} and {FIRST_PORT + PORTS} on {host}")
 
 
 def is_port_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -81,6 +81,8 @@ class EmbeddedRedis:
 
         Raise BadInput when the port is taken or there is no server, else Unavailable.
         """
+        if self._child:
+            self._child.kill()
         if self._fixed_port:
             if not is_port_free(self.port):
                 raise BadInput(
@@ -137,6 +139,7 @@ class EmbeddedRedis:
         return self._child.memory_mb() if self._child else 0.0
 
     def stop(self) -> None:
+        """End it; its data stay."""
         if self._child:
             self._child.stop(cap_s=10.0)
 

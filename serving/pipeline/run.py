@@ -40,7 +40,6 @@ SEED_S = 30 * 86_400.0
 
 def main(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT. 0: stopped clean; 2: Redis refuses the password."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s pipeline %(message)s")
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _frame: stopping.append(signum))

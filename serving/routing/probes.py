@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+PROBE_BURST = 2.0
+"""More than one, or what requests arrive too late to take would be lost for good."""
+
 
 class TokenBucket:
     """Lets through ``rate_per_s`` on average, and at most ``burst`` at once."""
@@ -39,7 +42,7 @@ class ProbeSchedule:
         for arm, rate in rate_per_s.items():
             if rate <= 0.0:
                 continue
-            bucket = self._buckets.setdefault(arm, TokenBucket(0.0))
+            bucket = self._buckets.setdefault(arm, TokenBucket(0.0, PROBE_BURST))
             bucket.rate_per_s = rate / max(1, live_routers)
             if bucket.take(now_s):
                 due.append(arm)

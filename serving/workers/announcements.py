@@ -38,7 +38,9 @@ class ModelRows:
     def due(self, plan: Plan, statuses: Iterable[Status], now_s: float) -> list[dict[str, Any]]:
         """Rows to publish now. A version that cannot be read is logged, not published."""
         candidates = {status.version for status in statuses if status.version}
-        wanted = [(version, None, "candidate") for version in sorted(candidates)]
+        wanted: list[tuple[str, str | None, str]] = [
+            (version, None, "candidate") for version in sorted(candidates)
+        ]
         wanted += [(self._name(arm, a.version), arm, "serving") for arm, a in plan.arms.items()]
         rows = [self._row(version, arm, status, now_s) for version, arm, status in wanted]
         return [row for row in rows if row is not None]

@@ -1,7 +1,7 @@
 """One retraining on Ray, as a process of its own: ``python -m serving.workers.ray_job``.
 
-The order comes on stdin, the result leaves as the last line of stdout, both JSON. A process, because
-a Ray that dies ends its drivers: the workers, who also notify people about it, must not be one.
+The order comes on stdin, the result leaves as the last line of stdout, both JSON. A process,
+because a Ray that dies ends its drivers: the workers, who also notify people of it, must be none.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def run_on_ray(order: RetrainOrder, address: str, cpus: float) -> Result:
         remote = ray.remote(num_cpus=cpus, max_retries=0)(learn)
 
         def learn_there(what: RetrainOrder) -> Trained | TooLittle:
-            return ray.get(remote.remote(what))  # type: ignore[no-any-return]
+            return ray.get(remote.remote(what))
 
         return fulfil(order, learn_there)
     except ray.exceptions.RayTaskError as error:
@@ -58,11 +58,16 @@ def run_on_ray(order: RetrainOrder, address: str, cpus: float) -> Result:
 
 def _wait_for_spare(cpus: float) -> bool:
     deadline_s = time.monotonic() + SPARE_WAIT_S
-    while ray.available_resources().get("CPU", 0.0) < cpus:
+    while _resources().get("CPU", 0.0) < cpus:
         if time.monotonic() > deadline_s:
             return False
         time.sleep(CONNECT_TRIES_S)
     return True
+
+
+def _resources() -> dict[str, float]:
+    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+    return free
 
 
 def result_to_document(result: Result) -> dict[str, Any]:

@@ -67,7 +67,6 @@ class PlanReader:
 
 def main(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT. 0: stopped clean; 2: Redis refuses the password."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s workers %(message)s")
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

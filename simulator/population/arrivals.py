@@ -9,7 +9,7 @@ import numpy as np
 from simulator.population.people import Population
 from simulator.population.streams import Streams
 
-SESSION_SLATES = 8.0
+SESSION_SLATES = 24.0
 """Mean slates of a session (geometric)."""
 SESSION_GAP_S = 4.0
 """About the mean time between two slates of one session; the crowd's size follows from it."""

@@ -18,12 +18,12 @@ from simulator.population.trends import Trends
 class ClickWeights:
     """Log-odds. The click rates are higher than on most sites, so that minutes suffice."""
 
-    intercept: float = -3.9
+    intercept: float = -4.0
     appeal: float = 0.15
     taste: float = 1.7
     mood: float = 3.2
-    trend: float = 1.6
-    sated: float = 4.0
+    trend: float = 2.0
+    sated: float = 0.0
     """What was just clicked is not wanted again."""
     rank_exponent: float = 0.8
     """Examination falls as (p + 1) to the minus this; 0.7 to 1 is measured on real lists."""

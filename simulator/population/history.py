@@ -32,7 +32,7 @@ INTERACTIONS = pa.schema(
 SLATES = 30_000
 SLATE_SIZE = 10
 SLOT_S = 10.0
-SESSION_SLATES = 8.0
+SESSION_SLATES = 24.0
 """Mean slates of a session (geometric)."""
 SESSION_GAP_S = 12.0
 """Mean seconds between the slates of a session, beyond one slot."""

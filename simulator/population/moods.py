@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulator.population.people import Floats, Integers, Population
 from simulator.population.streams import Streams
 
-THEME_S = 240.0
+THEME_S = 360.0
 """A user stays with a theme for this long."""
 THEME_WEIGHT = 2.0
 """The theme weighs as much as this many fresh clicks."""

@@ -39,9 +39,7 @@ def test_poll_gives_at_most_the_limit_and_goes_on_after_it(bus, topic):
         assert writer.send(topic, b"%d" % number, headers={}, partition=0)
     assert writer.flush(30.0)
     polls = []
-    wait_until(
-        lambda: polls.append(reader.poll(0.2, 10)) or sum(map(len, polls)) >= 25, "all 25"
-    )
+    wait_until(lambda: polls.append(reader.poll(0.2, 10)) or sum(map(len, polls)) >= 25, "all 25")
     assert max(map(len, polls)) <= 10
     assert [int(m.value) for poll in polls for m in poll] == list(range(25))
 

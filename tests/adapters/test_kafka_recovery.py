@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 
+import psutil
 import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 from controller.adapters.kafka_bus import KafkaBusReader, KafkaBusWriter, ensure_topics
+from controller.adapters.kafka_client import open_client
 from controller.adapters.kafka_topics import prepare_client
 from controller.errors import BadInput, Unavailable
 from controller.telemetry.schema import SERVED, TOPICS
@@ -137,11 +143,26 @@ def test_apache_kafka_that_crashes_goes_on_where_it_was(apache_broker, clients):
     assert reader.recycled == 0
 
 
+def test_a_client_that_fails_to_open_leaves_no_thread_and_no_socket_behind():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        bootstrap = f"127.0.0.1:{silent.getsockname()[1]}"
+        threads = set(threading.enumerate())
+        sockets = len(psutil.Process().net_connections("tcp"))
+        for make in (KafkaAdminClient, KafkaProducer, KafkaConsumer):
+            with pytest.raises(KafkaError):
+                open_client(make, bootstrap, bootstrap_timeout_ms=200)
+        wait_until(lambda: set(threading.enumerate()) <= threads, "their threads to end")
+        wait_until(
+            lambda: len(psutil.Process().net_connections("tcp")) <= sockets + 3,
+            "their sockets to close",
+        )
+
+
 def test_ensure_topics_creates_what_is_missing_and_is_idempotent(embedded_broker):
     ensure_topics(embedded_broker.bootstrap, 1)
     ensure_topics(embedded_broker.bootstrap, 1)
-    from kafka import KafkaAdminClient
-
     with KafkaAdminClient(bootstrap_servers=[embedded_broker.bootstrap]) as admin:
         names = {
             topic["name"]: len(topic["partitions"])

@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import BadInput
 from controller.language.findings import RULES, Problem
-from controller.language.loading import check, load_playbooks
+from controller.language.loading import check, load_playbooks, playbook_from_text
 from controller.language.yaml_text import read_yaml
 
 GOOD = """\
@@ -188,6 +189,10 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
     "half window": (
         {"when": "latency_ms.p95[500ms] > 100ms"},
         "5: when: the window [500ms] is not whole ticks; accepted: whole seconds",
+    ),
+    "long window": (
+        {"when": "latency_ms.p95[2h] > 100ms"},
+        "5: when: the window [2h] is longer than anything kept; accepted: at most 1h",
     ),
     "for twice": (
         {"when": "{if: latency_ms.p95 > 100ms for 3s, for: 2s}"},
@@ -403,6 +408,13 @@ TEXTS = {
         "version: " + "[" * 5000 + "]" * 5000 + "\n",
         "1: too large or nested too deeply; accepted: at most 24 levels and 4000 values, aliases expanded",
     ),
+    "an unquoted condition in a flow list of several lines": (
+        GOOD.replace(
+            "when: arm_bad{arm=primary} > 20% for 3s",
+            "when: {all: [\n  degraded_share > 5%,\n  arm_bad{arm=primary} > 20%,\n]}",
+        ),
+        '7: a condition in flow style is not quoted; quote conditions inside [ ] or { }: ["latency_ms.p95 > 200ms for 2s"]',
+    ),
     "a large file": ("# " + "x" * 40000, "1: the file has 40002 bytes; accepted: at most 32768"),
 }
 
@@ -421,11 +433,24 @@ def test_a_bad_text_gets_one_exact_line(language: Any, text: str, line: str) -> 
 
 @given(st.text(alphabet="a:-[]{}&*!|>'\"%@#? \n\t,1", max_size=80))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
+    problem = None
     try:
         read_yaml(text)
-    except Problem as problem:
-        assert problem.place.line >= 1
-        assert problem.finding.rule in RULES
+    except Problem as caught:
+        problem = caught
+    assert problem is None or (problem.place.line >= 1 and problem.finding.rule in RULES)
+
+
+@given(cut=st.tuples(st.integers(0, len(GOOD)), st.integers(0, 40)), put=st.text(max_size=8))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_damage_to_a_good_text_is_bad_input_or_harmless(
+    language: Any, cut: tuple[int, int], put: str
+) -> None:
+    start, length = cut
+    text = GOOD[:start] + put + GOOD[start + length :]
+    known, catalogue = language.settings, language.catalogue
+    with suppress(BadInput):
+        assert playbook_from_text(text, "p.yaml", known, catalogue).text == text
 
 
 def test_the_place_of_a_condition_is_its_character(language: Any, tmp_path: Path) -> None:

@@ -8,15 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.artifact import Trained
 from models.interactions import SCHEMA
+from models.train import train_factorization
 
 GROUPS = 8
-ITEMS_PER_GROUP = 25
+ITEMS_PER_GROUP = 15
 START_S = 1_800_000_000.0
 
 
 def sessions(
-    *, seed: int = 0, users: int = 200, count: int = 3_000, hours: float = 24.0
+    *, seed: int = 0, users: int = 150, count: int = 900, hours: float = 12.0
 ) -> pa.Table:
     """Each session stays in one random group of items; each hour one group is hot.
 
@@ -29,7 +31,7 @@ def sessions(
         user = int(rng.integers(users))
         hot = int(start_s // 3_600) % GROUPS
         group = hot if rng.random() < 0.4 else int(rng.integers(GROUPS))
-        for step in range(4):
+        for step in range(7):
             request = uuid.UUID(int=int(rng.integers(2**62))).bytes
             shown = rng.choice(GROUPS * ITEMS_PER_GROUP, size=10, replace=False)
             mine = [item for item in shown if item // ITEMS_PER_GROUP == group]
@@ -54,3 +56,11 @@ def sessions(
 @pytest.fixture(scope="session")
 def table() -> pa.Table:
     return sessions()
+
+
+@pytest.fixture(scope="session")
+def model(table: pa.Table) -> Trained:
+    """A factorization of the whole table."""
+    result = train_factorization(table, seed=1)
+    assert isinstance(result, Trained)
+    return result

@@ -1,0 +1,150 @@
+"""`selfright replay`: derive the decision log from journals and compare it, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from controller.errors import BadInput
+from controller.language.loading import load_playbooks
+from controller.monitors.monitor_set import catalogue_of
+from controller.shell.journal import segment_paths
+from controller.shell.log_sources import RECORDS_FILE, from_disk, from_file, from_store
+from controller.shell.replay import Comparison, Derived, compare, replay
+from controller.shell.seal import unsealed
+from controller.shell.segment import read_segment
+from controller.shell.what_if import Outcome, what_if
+from selfright.plan_access import open_store
+from selfright.running_stack import find_settings
+from selfright.terminal import one_line_errors
+
+SHOWN_MAX = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add `replay` to ``app``."""
+    app.command("replay")(replay_journals)
+
+
+def replay_journals(
+    journals: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Segments or folders of them (default: the stack's own)."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", help="The log: store, disk or a FILE (default: disk)."),
+    ] = None,
+    playbooks: Annotated[
+        Path | None,
+        typer.Option("--playbooks", help="Judge the same facts by these playbooks instead."),
+    ] = None,
+    settings: Annotated[Path | None, typer.Option("--settings", show_default=False)] = None,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Replay journals. Exit code 1 when the log differs; missing epochs are named."""
+    with one_line_errors():
+        folder = _data_dir(settings, data_dir, needed=not journals or against != "none")
+        segments = [read_segment(path) for path in segment_paths(journals or [folder / "journal"])]
+        if not segments:
+            raise BadInput(f"no journal segments in {', '.join(map(str, journals or [folder]))}")
+        torn_bytes = sum(segment.torn_bytes for segment in segments)
+        derived = replay(segments)
+        if playbooks is not None:
+            known = find_settings(settings, data_dir)
+            others = load_playbooks(playbooks, known, catalogue_of(known))
+            _say_outcome(what_if(segments, others), derived, as_json)
+            return
+        recorded = _recorded(against or "disk", folder, settings, data_dir)
+        comparison = compare(derived, recorded)
+        _say_comparison(derived, comparison, torn_bytes, as_json)
+        if comparison.differences:
+            raise typer.Exit(1)
+
+
+def _data_dir(settings: Path | None, data_dir: Path | None, *, needed: bool) -> Path:
+    if data_dir is not None and settings is None:
+        return data_dir
+    return find_settings(settings, data_dir).data_dir if needed else Path()
+
+
+def _recorded(
+    against: str, folder: Path, settings: Path | None, data_dir: Path | None
+) -> list[bytes]:
+    if against == "store":
+        store = open_store(find_settings(settings, data_dir))
+        return list(from_store(store).lines)
+    if against == "disk":
+        if not (folder / RECORDS_FILE).exists():
+            raise BadInput("no copy of the log; name one with --against", file=str(folder))
+        return list(from_disk(folder).lines)
+    return list(from_file(Path(against)).lines)
+
+
+def _say_comparison(
+    derived: Derived, comparison: Comparison, torn_bytes: int, as_json: bool
+) -> None:
+    if as_json:
+        document: dict[str, Any] = {
+            "facts": derived.facts,
+            "equal": comparison.equal,
+            "differences": [
+                {"kind": each.kind, "record": each.record} for each in comparison.differences
+            ],
+            "missing_epochs": list(comparison.missing_epochs),
+            "torn_bytes": torn_bytes,
+        }
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    if torn_bytes:
+        console.print(f"[yellow]cut a torn tail of {torn_bytes} bytes[/yellow]")
+    if comparison.missing_epochs:
+        named = ", ".join(map(str, comparison.missing_epochs))
+        console.print(f"[yellow]no journal here for epochs {named}[/yellow]")
+    for each in comparison.differences[:SHOWN_MAX]:
+        console.print(f"[red]{each.kind}[/red] {each.record}: {_sentence(each.recorded)}")
+        if each.recorded is not None and each.derived is not None:
+            console.print(f"    derived: {_sentence(each.derived)}")
+    verdict = "[bold red]differs[/]" if comparison.differences else "[bold green]equal[/]"
+    console.print(
+        f"{verdict}: {derived.facts} facts, {comparison.equal} records byte for byte, "
+        f"{len(comparison.differences)} differences"
+    )
+
+
+def _say_outcome(outcome: Outcome, derived: Derived, as_json: bool) -> None:
+    then = [_brief(unsealed(line)) for line in derived.lines]
+    now = [_brief(document) for document in outcome.records]
+    if as_json:
+        document = {"recorded": then, "with_other_playbooks": now, "unrecorded": outcome.unrecorded}
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for brief in then:
+        if brief not in now:
+            console.print(f"[red]-[/red] {brief['at_s']:.0f} {brief['phase']}: {brief['sentence']}")
+    for brief in now:
+        if brief not in then:
+            console.print(
+                f"[green]+[/green] {brief['at_s']:.0f} {brief['phase']}: {brief['sentence']}"
+            )
+    for name in outcome.unrecorded:
+        console.print(f"[yellow]unrecorded[/yellow] {name}: unknown in every condition")
+    console.print(f"{len(then)} records then, {len(now)} with these playbooks")
+
+
+def _brief(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What can agree between two histories: ids and hashes cannot."""
+    return {name: document[name] for name in ("at_s", "phase", "playbook", "sentence")}
+
+
+def _sentence(line: bytes | None) -> str:
+    return "" if line is None else str(unsealed(line)["sentence"])

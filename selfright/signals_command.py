@@ -1,0 +1,61 @@
+"""`selfright signals`: every signal a playbook may name, without a running system."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controller.core.readings import SignalSpec
+from controller.monitors.monitor_set import catalogue_of
+from controller.settings import Settings
+from controller.settings_file import read_settings
+from selfright.terminal import one_line_errors
+
+DEFAULT_SETTINGS = Path("selfright.yaml")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the `selfright` command."""
+    app.command("signals")(signals)
+
+
+def signals(
+    settings: Annotated[
+        Path | None, typer.Option(help="Default: ./selfright.yaml, if any.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """List the signals that playbooks may name."""
+    with one_line_errors():
+        specs = catalogue_of(_settings(settings)).specs.values()
+    if as_json:
+        typer.echo(json.dumps([asdict(spec) for spec in specs], indent=2))
+    else:
+        Console(highlight=False).print(_table(list(specs)))
+
+
+def _settings(path: Path | None) -> Settings:
+    if path is None and not DEFAULT_SETTINGS.exists():
+        return Settings()
+    return read_settings(path or DEFAULT_SETTINGS)
+
+
+def _table(specs: list[SignalSpec]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("signal", no_wrap=True)
+    table.add_column("unit")
+    table.add_column("window", justify="right")
+    table.add_column("least sample", justify="right")
+    table.add_column("what it says", overflow="fold")
+    for spec in specs:
+        labels = "{" + ", ".join(spec.labels) + "}" if spec.labels else ""
+        window = f"{spec.default_window_s:g}s" if spec.default_window_s else "now"
+        least = str(spec.least_sample) if spec.least_sample else "-"
+        table.add_row(spec.name + labels, spec.unit, window, least, spec.summary)
+    return table

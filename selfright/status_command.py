@@ -1,0 +1,220 @@
+"""`selfright status`: plan, claims, incidents, arms and readings, as they are now."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controller.errors import BadInput, Unavailable
+from controller.settings import Settings
+from controller.shell.log_sources import STORED_FILE
+from controller.shell.readings_file import read_readings
+from selfright.plan_access import open_store
+from selfright.running_stack import find_settings
+from selfright.terminal import one_line_errors
+
+STALE_S = 5.0
+"""Readings older than this mean that no controller is at work."""
+STATE_STYLES = {
+    "ok": "green",
+    "insufficient": "yellow",
+    "stale": "red",
+    "idle": "dim",
+    "down": "red",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What was found, and where plan and state came from (``store`` or ``disk``)."""
+
+    source: str
+    trouble: str
+    plan: Mapping[str, Any] | None
+    state: Mapping[str, Any] | None
+    readings: Mapping[str, Any] | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add `status` to ``app``."""
+    app.command()(status)
+
+
+def status(
+    settings: Annotated[Path | None, typer.Option("--settings", show_default=False)] = None,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir")] = None,
+    all_readings: Annotated[bool, typer.Option("--all", help="Idle readings too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """What is true now. Exit code 1 when neither the store nor the disk copy can be read."""
+    with one_line_errors():
+        found = look(find_settings(settings, data_dir))
+        if as_json:
+            document = {
+                "source": found.source,
+                "trouble": found.trouble,
+                "plan": found.plan,
+                "state": found.state,
+                "readings": found.readings,
+            }
+            sys.stdout.write(json.dumps(document) + "\n")
+        else:
+            Console(highlight=False).print(_view(found, all_readings, time.time()))
+        if found.plan is None and found.trouble:
+            raise typer.Exit(1)
+
+
+def look(settings: Settings) -> Status:
+    """Read the store, else the copy on disk, and the newest readings."""
+    readings = read_readings(settings.data_dir)
+    try:
+        stored = open_store(settings).load()
+        plan = stored.plan if stored else None
+        state = stored.state if stored else None
+        return Status("store", "", _document(plan), _document(state), readings)
+    except Unavailable as error:
+        plan, state = _on_disk(settings.data_dir / STORED_FILE)
+        return Status("disk", str(error), _document(plan), _document(state), readings)
+
+
+def _on_disk(path: Path) -> tuple[bytes | None, bytes | None]:
+    try:
+        stored = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None, None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
+    plan, state = stored["plan"], stored["state"]
+    return plan.encode() if plan else None, state.encode() if state else None
+
+
+def _document(content: bytes | None) -> Mapping[str, Any] | None:
+    if not content:
+        return None
+    document: Mapping[str, Any] = json.loads(content)
+    return document
+
+
+def _view(found: Status, all_readings: bool, now_s: float) -> RenderableType:
+    parts: list[RenderableType] = [_controller_line(found.readings, now_s)]
+    if found.trouble:
+        parts.append(Text(f"store: {found.trouble}; shown from the disk copy", "yellow"))
+    if found.plan is None:
+        parts.append(Text("no plan has been published yet", "yellow"))
+    else:
+        parts += [_plan_line(found.plan, now_s), _arms(found.plan)]
+        parts += _work(found.plan)
+    if found.state is not None:
+        parts += _state_parts(found.state, now_s)
+    if found.readings is not None:
+        parts.append(_readings(found.readings, all_readings))
+    return Group(*parts)
+
+
+def _controller_line(readings: Mapping[str, Any] | None, now_s: float) -> Text:
+    if readings is None:
+        return Text("controller: has written nothing yet", "yellow")
+    age_s = now_s - readings["at_s"]
+    if age_s > STALE_S:
+        return Text(f"controller: silent for {age_s:.0f} s (was {readings['role']})", "bold red")
+    style = "bold red" if readings["pages"] else "green"
+    return Text(f"controller: {readings['role']}: {readings['standing']}", style)
+
+
+def _plan_line(plan: Mapping[str, Any], now_s: float) -> Text:
+    frozen = f", frozen: {', '.join(plan['frozen'])}" if plan["frozen"] else ""
+    shed = f", shedding {plan['shed_share']:.0%}" if plan["shed_share"] else ""
+    return Text(
+        f"plan {plan['epoch']}-{plan['revision']} of {plan['service']}, "
+        f"published {_ago(now_s - plan['at_s'])}, control {plan['control_share']:.0%} "
+        f"to {plan['control_arm']}{shed}{frozen}"
+    )
+
+
+def _arms(plan: Mapping[str, Any]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("arm", "share", "version", "deadline", "probes", "owner of the share"):
+        table.add_column(name)
+    for name, arm in plan["arms"].items():
+        owner = plan["owners"].get(f"arms.{name}.share", "baseline")
+        probes = plan["probe_per_s"].get(name, 0.0)
+        table.add_row(
+            Text(name, "bold"),
+            f"{arm['share']:.0%}",
+            Text(str(arm["version"])),
+            f"{arm['deadline_ms']:g} ms",
+            f"{probes:g}/s" if probes else "-",
+            Text(str(owner)),
+        )
+    return table
+
+
+def _work(plan: Mapping[str, Any]) -> list[RenderableType]:
+    return [
+        Text(f"wanted: {work['kind']} {work['id']} (for {work['owner']})", "blue")
+        for work in plan["wanted"]
+    ]
+
+
+def _state_parts(state: Mapping[str, Any], now_s: float) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for incident in state["incidents"]:
+        target = f" ({incident['target']})" if incident["target"] else ""
+        line = (
+            f"incident {incident['id']}: {incident['playbook']['name']}{target} is "
+            f"{incident['phase']} since {_ago(now_s - incident['phase_since_s'])}"
+        )
+        parts.append(Text(line, "bold yellow"))
+        parts += [Text(f"  claim: {_brief(claim)}") for claim in incident["claims"]]
+    if not state["incidents"]:
+        parts.append(Text("no open incident", "green"))
+    for claim in state["overrides"]:
+        parts.append(Text(f"override {claim['owner']}: {_brief(claim)}", "bold blue"))
+    for mark in state["freezes"]:
+        parts.append(Text(f"frozen: {mark['what']} by {mark['who']} {mark['why']}", "magenta"))
+    for asked in state["approvals"]:
+        hint = f"selfright approve {asked['id']}"
+        parts.append(Text(f"waits for a person: {asked['sentence']} ({hint})", "bold magenta"))
+    return parts
+
+
+def _brief(claim: Mapping[str, Any]) -> str:
+    shown = {k: v for k, v in claim.items() if v not in (None, "", {}, [], False) and k != "owner"}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _readings(document: Mapping[str, Any], all_readings: bool) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("reading")
+    table.add_column("value", justify="right")
+    table.add_column("state")
+    table.add_column("n", justify="right")
+    table.add_column("")
+    for reading in document["readings"]:
+        if reading["state"] in ("idle", "insufficient") and not all_readings:
+            continue
+        value = reading["value"]
+        table.add_row(
+            Text(reading["signal"]),
+            "-" if value is None else f"{value:.6g}",
+            Text(reading["state"], STATE_STYLES.get(reading["state"], "")),
+            str(reading["sample_size"]),
+            Text(reading["note"], "dim"),
+        )
+    return table
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 120:
+        return f"{max(0.0, seconds):.0f} s ago"
+    return f"{seconds / 60:.0f} min ago" if seconds < 7_200 else f"{seconds / 3600:.0f} h ago"

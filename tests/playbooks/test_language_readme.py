@@ -1,0 +1,107 @@
+"""The README of the language says what the code does: rules, actions, keys, truth tables."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from controller.core.actions import GROUPS
+from controller.core.conditions import Sight, Truth, evaluate
+from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not, Quantity
+from controller.core.readings import Reading, ReadingState, SignalKey
+from controller.core.settings import JudgeSettings
+from controller.language.action_facts import ACTION_FACTS
+from controller.language.actions import ACTION_READERS
+from controller.language.comparison import MAX_WINDOW_S
+from controller.language.document import KEYS
+from controller.language.findings import RULES
+from controller.language.loading import check
+from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.tick import LONGEST_WINDOW_S
+from controller.settings import Settings
+
+README = (Path(__file__).parents[2] / "playbooks" / "README.md").read_text(encoding="utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its two head lines."""
+    lines = README.split(f"\n{heading}\n", 1)[1].split("\n")
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    table = list(itertools.takewhile(lambda line: line.startswith("|"), lines[start:]))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_every_rule_is_listed_as_it_is() -> None:
+    assert {f"`{rule}`": text for rule, text in RULES.items()} == dict(rows("## Rules"))
+
+
+def test_every_action_is_listed_with_its_facts() -> None:
+    listed = {row[0]: row[2:] for row in rows("## Actions")}
+    assert listed == {
+        f"`{facts.name}`": [
+            facts.undo or "none",
+            facts.effect,
+            f"`{GROUPS[action]}`",
+            facts.budget_class,
+        ]
+        for action, facts in ACTION_FACTS.items()
+    }
+    assert set(ACTION_READERS) == {facts.name for facts in ACTION_FACTS.values()}
+
+
+def test_every_key_is_listed() -> None:
+    listed = [re.fullmatch(r"`(\w+)`", row[0]) for row in rows("## Keys")]
+    assert [match[1] for match in listed if match] == list(KEYS)
+
+
+def test_the_example_is_a_playbook_without_findings(tmp_path: Path) -> None:
+    example = README.split("```yaml\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "example.yaml").write_text(example, encoding="utf-8")
+    settings = Settings()
+    assert check([tmp_path], settings, catalogue_of(settings)) == []
+
+
+def test_windows_end_where_monitors_end() -> None:
+    assert MAX_WINDOW_S == LONGEST_WINDOW_S
+
+
+def _leaf(name: str) -> Comparison:
+    return Comparison(Quantity(name), ">", 0.0, "value", 0.0, name)
+
+
+def _truth(condition: Condition, values: dict[str, str]) -> str:
+    shown = {"met": 1.0, "not met": -1.0}
+    readings = {
+        SignalKey(name): Reading(shown[word], ReadingState.OK, 1, 0.0, 1.0)
+        if word in shown
+        else Reading(None, ReadingState.INSUFFICIENT, 0, 0.0, 1.0)
+        for name, word in values.items()
+    }
+    settings = JudgeSettings(service="s", arms={})
+    sight = Sight(readings, settings, elapsed_s=None, policy=NoData.HOLD)
+    return str(evaluate(condition, (), sight).truth)
+
+
+TREES = {
+    "all": All((_leaf("a"), _leaf("b"))),
+    "any": AnyOf((_leaf("a"), _leaf("b"))),
+}
+
+
+@pytest.mark.parametrize(("name", "tree"), TREES.items(), ids=TREES.keys())
+def test_the_truth_tables_are_the_judges(name: str, tree: Condition) -> None:
+    table = rows(f"### `{name}`")
+    words = [str(truth) for truth in Truth]
+    assert {
+        (row[0].strip("*"), b): cell
+        for row in table
+        for b, cell in zip(words, row[1:], strict=True)
+    } == {(a, b): _truth(tree, {"a": a, "b": b}) for a, b in itertools.product(words, words)}
+
+
+def test_the_table_of_not_is_the_judges() -> None:
+    table = {row[0]: row[1] for row in rows("### `not`")}
+    assert table == {str(a): _truth(Not(_leaf("a")), {"a": str(a)}) for a in Truth}

@@ -1,0 +1,56 @@
+"""The shipped playbooks pass their own linter, against the signals that really exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.core.playbook import Retrain, Route
+from controller.language.action_facts import facts_of
+from controller.language.loading import check, load_playbooks, playbook_files
+from controller.monitors.monitor_set import catalogue_of
+from controller.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "playbooks"
+DEMO = Settings(probe_per_s=20.0, attribution_window_s=10.0)
+FOLDERS = {"everyday": (FOLDER, Settings()), "demo": (FOLDER / "demo", DEMO)}
+
+
+@pytest.mark.parametrize(("folder", "settings"), FOLDERS.values(), ids=FOLDERS.keys())
+def test_shipped_playbooks_have_no_findings(folder: Path, settings: Settings) -> None:
+    findings = check([folder], settings, catalogue_of(settings))
+    assert [finding.one_line() for finding in findings] == []
+    assert playbook_files([folder])
+
+
+def test_what_is_shipped_is_what_the_readme_of_the_language_lists() -> None:
+    settings = Settings()
+    loaded = load_playbooks(FOLDER, settings, catalogue_of(settings))
+    assert [playbook.name for playbook in loaded] == [
+        "drifting-inputs",
+        "failing-primary",
+        "silent-outcomes",
+        "slow-primary",
+        "stale-features",
+    ]
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for path in playbook_files([FOLDER, FOLDER / "demo"]):
+        assert f"`{path.relative_to(FOLDER)}`" in readme
+
+
+def test_drift_retrains_and_moves_no_traffic() -> None:
+    settings = Settings()
+    loaded = load_playbooks(FOLDER, settings, catalogue_of(settings))
+    drifting = next(playbook for playbook in loaded if playbook.name == "drifting-inputs")
+    actions = [move.action for rung in drifting.rungs for move in rung]
+    assert any(isinstance(action, Retrain) and action.then == "evaluate" for action in actions)
+    assert not any(facts_of(action).moves_traffic for action in actions)
+
+
+def test_the_demo_can_heal_within_its_time() -> None:
+    (demo,) = load_playbooks(FOLDER / "demo", DEMO, catalogue_of(DEMO))
+    route = demo.rungs[0][0].action
+    assert isinstance(route, Route)
+    assert len(route.returns) * route.every_s <= 15.0
+    assert demo.when.for_s + demo.when.quantity.window_s <= 3.0  # type: ignore[union-attr]
