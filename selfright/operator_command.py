@@ -47,6 +47,7 @@ SettingsFile = Annotated[
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Data folder of the stack (default .selfright).")
 ]
+Target = Annotated[str, typer.Argument(help="As `selfright status` shows it.")]
 Who = Annotated[str | None, typer.Option("--who", help="In whose name (default: you).")]
 Cap = Annotated[float, typer.Option("--wait", help="Seconds to wait for the record.", min=1.0)]
 For = Annotated[str | None, typer.Option("--for", help="For how long: 30s, 10m, 1h, 2d.")]
@@ -65,14 +66,14 @@ class Command:
 
 def register(app: typer.Typer) -> None:
     """Add the operator commands to ``app``."""
-    for verb, what, about in (
-        ("approve", "APPROVAL", "Approve what a playbook asks for."),
-        ("reject", "APPROVAL", "Reject what a playbook asks for."),
-        ("thaw", "WHAT", "End a freeze."),
-        ("release", "OVERRIDE", "End an override (its id is that of its command)."),
-        ("acknowledge", "INCIDENT", "Say that a person looks after an escalated incident."),
+    for verb, about in (
+        ("approve", "Approve what a playbook asks for, by the approval's id."),
+        ("reject", "Reject what a playbook asks for, by the approval's id."),
+        ("thaw", "End the freeze of all, promotions, or a playbook."),
+        ("release", "End an override, by its id."),
+        ("acknowledge", "Say that a person looks after an incident, by its id."),
     ):
-        app.command(verb, help=about)(_simple(verb, what))
+        app.command(verb, help=about)(_simple(verb))
     app.command()(freeze)
     app.command()(override)
     app.command()(promote)
@@ -199,9 +200,9 @@ def command_until_recorded(
     )
 
 
-def _simple(verb: str, metavar: str) -> Callable[..., None]:
+def _simple(verb: str) -> Callable[..., None]:
     def run(
-        target: Annotated[str, typer.Argument(metavar=metavar)],
+        target: Target,
         settings: SettingsFile = None,
         data_dir: DataDir = None,
         who: Who = None,

@@ -11,11 +11,12 @@ from serving.arm import ArmReplica
 from serving.router_replica import RouterReplica, local_arms
 
 ROUTER_REPLICAS = 2
-_HEALTH: dict[str, Any] = {
+_EVERY_DEPLOYMENT: dict[str, Any] = {
     "health_check_period_s": 1.0,
     "health_check_timeout_s": 3.0,
     "graceful_shutdown_wait_loop_s": 0.2,
     "graceful_shutdown_timeout_s": 2.0,
+    "logging_config": {"enable_access_log": False, "log_level": "WARNING"},
 }
 
 
@@ -30,7 +31,7 @@ def application(settings: Settings) -> Any:
             ray_actor_options={"num_cpus": 0.1},
             max_ongoing_requests=64,
             max_queued_requests=64,
-            **_HEALTH,
+            **_EVERY_DEPLOYMENT,
         )(ArmReplica).bind(settings_json, name)
         for name, arm in settings.arms.items()
         if name not in in_router
@@ -41,6 +42,6 @@ def application(settings: Settings) -> Any:
         ray_actor_options={"num_cpus": 0.1},
         max_ongoing_requests=256,
         max_queued_requests=256,
-        **_HEALTH,
+        **_EVERY_DEPLOYMENT,
     )(RouterReplica)
     return router.bind(settings_json, arms)

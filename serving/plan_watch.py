@@ -19,7 +19,7 @@ from controller.errors import BadInput, WorldError
 from controller.ports import GENESIS
 from controller.settings import REDIS_PASSWORD_ENV, Settings
 from serving.override_file import OVERRIDE_FILE, read_override
-from serving.routing.table import RouteTable
+from serving.routing.table import RouteTable, plan_fault
 
 REREAD_S = 1.0
 LOAD_TIMEOUT_S = 1.0
@@ -116,9 +116,12 @@ class PlanWatch:
             return
         try:
             plan = plan_from_document(json.loads(text))
-        except (KeyError, ValueError, TypeError) as error:
+            fault = plan_fault(plan)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            fault = f"not a plan: {error!r}"
+        if fault is not None:
             self.refused_plans += 1
-            _log.error("a published plan is not one: %s", error)
+            _log.error("a published plan is refused: %s", fault)
             return
         if self.table.offer(plan):
             self._on_change(plan)

@@ -1,7 +1,7 @@
 """Outlives a serving host that was killed, by as long as it takes to end what it started.
 
-Ray's daemons die with their host, some of their children do not. Run by the host as
-``python -m serving.process_guard DATA_DIR HOST_PID`` with a pipe as standard input: the pipe closes when
+Ray's daemons die with their host, some of their children do not. The host runs
+``python -m serving.process_guard DATA_DIR HOST_PID`` with a pipe as standard input: it closes when
 the host is gone, however it went. In a session of its own: no signal to the host's group hits it.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -24,9 +25,7 @@ class CommandRefused(Exception):
 
 
 def obey(draft: Draft, command: Operator) -> None:
-    """Carry out one command, or record why not. Repeated ids are ignored."""
-    if command.command_id in draft.state.commands:
-        return
+    """Carry out one command, or record why not. Repeated ids never get as far as the inbox."""
     commands = (*draft.state.commands, command.command_id)[-COMMANDS_LIMIT:]
     draft.state = replace(draft.state, commands=commands)
     verb = _VERBS.get(command.verb)
@@ -89,11 +88,13 @@ def _reject(draft: Draft, command: Operator) -> str:
 
 
 def _freeze(draft: Draft, command: Operator) -> str:
+    what, until_s = _lasting(draft, command.target)
     known = {"all", "promotions", *_playbook_names(draft)}
-    if command.target not in known:
+    if what not in known:
         raise CommandRefused(f"what can be frozen is {', '.join(sorted(known))}")
-    draft.freeze(command.target, command.who, None, "by a person")
-    return f"{command.target} is frozen until thawed"
+    draft.freeze(what, command.who, until_s, "by a person")
+    lasts = "until thawed" if until_s is None else f"for {until_s - draft.at_s:g} s"
+    return f"{what} is frozen {lasts}"
 
 
 def _thaw(draft: Draft, command: Operator) -> str:
@@ -107,18 +108,21 @@ def _thaw(draft: Draft, command: Operator) -> str:
 def _override(draft: Draft, command: Operator) -> str:
     if len(draft.state.overrides) >= OVERRIDES_LIMIT:
         raise CommandRefused(f"{OVERRIDES_LIMIT} overrides are in force; release one first")
-    shares = _shares(draft, command.target)
+    target, until_s = _lasting(draft, command.target)
+    shares = _shares(draft, target)
     claim = Claim(
         owner=command.command_id,
         kind="shares",
         priority=PERSON_PRIORITY,
         since_s=draft.at_s,
         shares=shares,
+        until_s=until_s,
         by_person=True,
     )
     draft.state = replace(draft.state, overrides=(*draft.state.overrides, claim))
     said = ", ".join(f"{arm} {percent(share)}" for arm, share in shares.items())
-    return f"{said}, until {command.command_id} is released"
+    lasts = "" if until_s is None else f" or {until_s - draft.at_s:g} s are over"
+    return f"{said}, until {command.command_id} is released{lasts}"
 
 
 def _release(draft: Draft, command: Operator) -> str:
@@ -187,6 +191,20 @@ def _playbook_names(draft: Draft) -> set[str]:
     config = draft.state.config
     loaded = {each.name for each in config.playbooks} if config is not None else set()
     return loaded | {each.playbook.name for each in draft.state.incidents}
+
+
+def _lasting(draft: Draft, target: str) -> tuple[str, float | None]:
+    """``TARGET for 3600s``: the target and when it ends by itself (None: when a person says)."""
+    what, word, text = target.partition(" for ")
+    if not word:
+        return target, None
+    try:
+        lasts_s = float(text.removesuffix("s"))
+    except ValueError:
+        lasts_s = 0.0
+    if not 0.0 < lasts_s < math.inf:
+        raise CommandRefused(f"{text!r} is not a time in seconds, like 3600s")
+    return what, draft.at_s + lasts_s
 
 
 def _shares(draft: Draft, target: str) -> dict[str, float]:

@@ -86,6 +86,7 @@ class Operator:
     Verbs: ``approve`` and ``reject`` (target: approval id), ``freeze`` and ``thaw`` (target: what),
     ``override`` (target: ``arm=share`` pairs, e.g. ``primary=0,fallback=1``), ``release``
     (target: override id), ``promote`` (target: ``version:arm``), ``acknowledge`` (incident id).
+    What ``freeze`` and ``override`` do ends by itself when the target ends in ``for 3600s``.
     """
 
     seq: int

@@ -16,6 +16,7 @@ def keep_house(draft: Draft) -> None:
     apply_settings(draft)
     _end_freezes(draft)
     _end_claimed_freezes(draft)
+    _end_overrides(draft)
     _end_approvals(draft)
     expire_work(draft)
 
@@ -64,6 +65,14 @@ def _end_claimed_freezes(draft: Draft) -> None:
             draft.record(
                 "thawed", f"{incident.id}: its freeze of {what} has run out", incident=kept
             )
+
+
+def _end_overrides(draft: Draft) -> None:
+    for claim in draft.state.overrides:
+        if claim.until_s is not None and draft.at_s >= claim.until_s:
+            left = tuple(each for each in draft.state.overrides if each != claim)
+            draft.state = replace(draft.state, overrides=left)
+            draft.record("released", f"the override {claim.owner} has run out")
 
 
 def _end_approvals(draft: Draft) -> None:

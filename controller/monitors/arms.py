@@ -3,7 +3,8 @@
 Fed by the attempts of users' requests and of probes, never of shadows, windowed by ``done_at_s``.
 An attempt cut at its deadline, or skipped because the breaker is open and its latest probe failed
 (the router says so in the reason), is bad and slower than every limit. One skipped for any other
-reason does not count, nor does a cancelled one: nobody knows how long it would have taken.
+reason does not count, nor does a cancelled one: nobody knows how long it would have taken. An error
+is bad and took as long as it took.
 """
 
 from __future__ import annotations

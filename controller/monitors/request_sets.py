@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.monitors.nesting import text_array
+from controller.monitors.slots import drop_outside
 
 MOST_REQUESTS = 2_000_000
 """Ids kept at most (about 200 MB); beyond it new ones are not taken, so rates read too low."""
@@ -51,8 +53,8 @@ class RequestSets:
 
     def forget(self, before_s: float, after_s: float) -> None:
         for seconds in self._ids.values():
-            for second in [s for s in seconds if s + 1 <= before_s or s > after_s]:
-                self._count -= len(seconds.pop(second))
+            gone = drop_outside(seconds, math.floor(before_s), math.floor(after_s))
+            self._count -= sum(len(ids) for ids in gone)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Series and second of each id, ids as rows of bytes."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,23 @@ MOST_SERIES = 64
 _FIT_AS_LABEL = re.compile(r"[A-Za-z0-9_.:/\-]{1,128}")
 
 Cells = NDArray[np.int64]
+T = TypeVar("T")
 
 
 def safe_label(name: str) -> str:
     """A name others sent, if it can be a label; else the overflow label."""
     return name if _FIT_AS_LABEL.fullmatch(name) else OVERFLOW
+
+
+def drop_outside(slots: dict[int, T], first: int, last: int) -> list[T]:
+    """Remove and return what is not within first to last. A tick usually drops one or none."""
+    if not slots or (first <= min(slots) and max(slots) <= last):
+        return []
+    oldest = min(slots)
+    if first == oldest + 1 and max(slots) <= last:
+        return [slots.pop(oldest)]
+    gone = [step for step in slots if not first <= step <= last]
+    return [slots.pop(step) for step in gone]
 
 
 class Slots:
@@ -97,14 +110,9 @@ class Slots:
 
     def forget(self, before_s: float, after_s: float) -> None:
         """Drop slots that end before ``before_s`` or start after ``after_s``."""
+        first, last = math.floor(before_s / self.step_s), math.floor(after_s / self.step_s)
         for series in self._series.values():
-            gone = [
-                step
-                for step in series
-                if (step + 1) * self.step_s <= before_s or step * self.step_s > after_s
-            ]
-            for step in gone:
-                del series[step]
+            drop_outside(series, first, last)
 
     def drop(self, name: str) -> None:
         """Forget a series altogether."""

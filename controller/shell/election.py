@@ -14,7 +14,7 @@ from typing import Protocol
 from controller.core.facts import Elected, Loaded
 from controller.core.state import state_from_document
 from controller.core.step import initial_state
-from controller.errors import Rejected, Unavailable, WorldError
+from controller.errors import Rejected, WorldError
 from controller.ports import GENESIS, PlanStore, Stored
 from controller.shell.journal import FactLog
 from controller.shell.router_heads import PlanHead
@@ -83,7 +83,7 @@ class Election:
     def stays(self, term: Term) -> Standing | None:
         """Renew the lease and see that the store still holds our head. None: go on leading.
 
-        Raise Unavailable; who leads may wait that out for as long as the lease would last.
+        Raise WorldError; who leads may wait that out for as long as the lease would last.
         """
         if not self._store.lease(self.holder, term.epoch, LEASE_S):
             return Standing("standby", "another controller holds the lease")
@@ -96,7 +96,7 @@ class Election:
         """Give the lease up, as far as the store can be reached."""
         try:
             self._store.release(self.holder, term.epoch)
-        except Unavailable:
+        except WorldError:
             return  # the lease ends by itself
 
     def follow(self, committed: Committed) -> None:

@@ -16,7 +16,7 @@ from controller.core.playbook import Playbook
 from controller.core.readings import Readings
 from controller.core.settings import JudgeSettings, settings_to_document
 from controller.core.step import named_signals, watched_signals
-from controller.errors import Unavailable, WorldError
+from controller.errors import WorldError
 from controller.ports import BusReader, BusWriter, Clock, CommitFate, PlanStore
 from controller.shell.election import LEASE_S, Election, LocalCopy, Standing
 from controller.shell.intake import Intake, Monitors
@@ -148,7 +148,7 @@ class Shell:
     def _lead(self, term: Term, at_s: float, readings: Readings, *, reload: bool) -> None:
         try:
             lost = self._election.stays(term)
-        except Unavailable as error:
+        except WorldError as error:
             if at_s - self._renewed_s >= LEASE_S:
                 self._stop_leading(Standing("no store", f"the lease could not be renewed: {error}"))
             return
@@ -160,6 +160,8 @@ class Shell:
             self._judge(term, at_s, readings, reload=reload)
         except OSError as error:  # facts come first on disk; without a disk nobody may act
             self._stop_leading(Standing("candidate", f"the journal failed: {error}", pages=True))
+        except WorldError as error:  # the store turned us away in the middle of a commit
+            self._stop_leading(Standing("no store", f"the store refused: {error}", pages=True))
 
     def _judge(self, term: Term, at_s: float, readings: Readings, *, reload: bool) -> None:
         if reload:

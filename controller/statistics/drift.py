@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Counts = NDArray[np.int64]
 
@@ -99,17 +99,18 @@ def compare(reference: Counts, blocks: NDArray[np.int64]) -> DriftResult:
 
 def join_blocks(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Join neighbours until each block has its least rows and there are not too many blocks."""
-    least = max(LEAST_BLOCK_ROWS, -(-int(blocks.sum()) // MOST_BLOCKS))
-    joined: list[NDArray[np.int64]] = []
-    pending = np.zeros(blocks.shape[1], dtype=np.int64)
-    for block in blocks:
-        pending = pending + block
-        if pending.sum() >= least:
-            joined.append(pending)
-            pending = np.zeros_like(pending)
-    if joined:
-        joined[-1] = joined[-1] + pending
-    return np.array(joined, dtype=np.int64).reshape(-1, blocks.shape[1])
+    sizes = blocks.sum(axis=1).tolist()
+    least = max(LEAST_BLOCK_ROWS, -(-sum(sizes) // MOST_BLOCKS))
+    ends, pending = [], 0
+    for place, size in enumerate(sizes, 1):
+        pending += size
+        if pending >= least:
+            ends.append(place)
+            pending = 0
+    if not ends:
+        return np.zeros((0, blocks.shape[1]), dtype=np.int64)
+    # What is left over at the end goes to the last block.
+    return np.add.reduceat(blocks, [0, *ends[:-1]], axis=0)
 
 
 def population_stability_index(reference: Counts, current: Counts) -> float:
@@ -143,12 +144,12 @@ def rao_scott_p_value(reference: Counts, blocks: NDArray[np.int64]) -> float:
     effects = covariance / np.sqrt(np.outer(expected, expected))
     trace, squares = float(np.trace(effects)), float((effects**2).sum())
     if freedom < 1 or trace <= 0.0:
-        return 1.0 if distance < stats.chi2.isf(ALPHA, max(freedom, 1)) else 0.0
+        return 1.0 if distance < special.chdtri(max(freedom, 1), ALPHA) else 0.0
     # The reference is a sample too; its rows are taken as no more dependent than ours.
     distance /= 1.0 + rows / reference_rows
     real_freedom = trace**2 / squares
     statistic = distance / trace
-    return float(stats.f.sf(statistic, real_freedom, real_freedom * (count - 1)))
+    return float(special.fdtrc(real_freedom, real_freedom * (count - 1), statistic))
 
 
 def shifted(results: dict[str, DriftResult], alpha: float = ALPHA) -> list[str]:

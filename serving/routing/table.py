@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from controller.core.plan import Plan
+from serving.routing.deadline import LONGEST_DEADLINE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,32 @@ class RouteTable:
             name: replace(arm, share=shares.get(name, 0.0)) for name, arm in self.held.arms.items()
         }
         self._effective = replace(self.held, arms=arms, splits=(), evaluation=None)
+
+
+def plan_fault(plan: Plan) -> str | None:
+    """Why a plan cannot be routed by, or None: a controller that is wrong is a fault like any.
+
+    Raise TypeError where a field is not of its type.
+    """
+    if not plan.arms:
+        return "it has no arms"
+    for name, arm in plan.arms.items():
+        if not 0.0 <= arm.share <= 1.0:
+            return f"arm {name}: share {arm.share} is not within 0 and 1"
+        if not 0.0 < arm.deadline_ms <= LONGEST_DEADLINE_MS:
+            return f"arm {name}: deadline {arm.deadline_ms} ms"
+    if not 0.99 < sum(arm.share for arm in plan.arms.values()) < 1.01:
+        return "the shares of its arms do not sum to 1"
+    if not 0.0 <= plan.control_share <= 1.0 or not 0.0 <= plan.shed_share <= 1.0:
+        return "control or shed share is not within 0 and 1"
+    if not 0.0 < plan.request_deadline_ms <= LONGEST_DEADLINE_MS:
+        return f"request deadline {plan.request_deadline_ms} ms"
+    for split in plan.splits:
+        if not all(0.0 <= share <= 1.0 for share in split.shares.values()):
+            return f"split {dict(split.where)}: a share is not within 0 and 1"
+    if not all(0.0 <= rate < float("inf") for rate in plan.probe_per_s.values()):
+        return "a probe rate is below 0 or not finite"
+    return None if 0.0 <= plan.cache_ttl_s < float("inf") else "the cache time is below 0"
 
 
 def override_fault(override: Override, plan: Plan) -> str | None:

@@ -1,5 +1,5 @@
-"""Telling people: a line in ``DATA_DIR/notifications.jsonl`` and on stdout. Needs neither Ray nor
-Redis, and never says the same work id twice unless it was killed in between."""
+"""Telling people: a line in ``DATA_DIR/notifications.jsonl`` and on stdout. Does not need Ray, and
+never says the same work id twice unless it was killed in between."""
 
 from __future__ import annotations
 

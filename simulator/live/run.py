@@ -172,7 +172,7 @@ class _Live:
     def _look(self) -> None:
         self.seen.look()
         for record in self.seen.records[self._said :]:
-            self.progress.say(f"[{record['phase']}] {record['sentence']}")
+            self.progress.say(f"{record['phase']}: {record['sentence']}")
         self._said = len(self.seen.records)
 
     async def _fault(self, scheduled: Scheduled) -> None:

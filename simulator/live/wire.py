@@ -75,8 +75,10 @@ def checked(document: Any, k: int, known: Container[str]) -> Answer:
         return Answer("no items")
     entries = document["items"]
     ids = tuple(str(entry.get("item_id")) for entry in entries if isinstance(entry, dict))
-    if len(ids) != k or len(entries) != k:
+    if len(entries) != k:
         return Answer(f"{len(entries)} items, not {k}")
+    if len(ids) != k:
+        return Answer("an item without an id")
     if len(set(ids)) != k:
         return Answer("an item twice")
     if any(item not in known for item in ids):

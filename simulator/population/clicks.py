@@ -1,4 +1,4 @@
-"""The click model: P(click at position p) is examine(p) * sigmoid(appeal + taste + mood + trend - sated).
+"""The click model: P(click at position p) is examine(p) * sigmoid(appeal + taste + mood + trend).
 
 Position-biased (PBM). Every item is clicked independently given that it was examined.
 """
@@ -23,8 +23,6 @@ class ClickWeights:
     taste: float = 1.7
     mood: float = 3.2
     trend: float = 2.0
-    sated: float = 0.0
-    """What was just clicked is not wanted again."""
     rank_exponent: float = 0.8
     """Examination falls as (p + 1) to the minus this; 0.7 to 1 is measured on real lists."""
 
@@ -64,7 +62,6 @@ class Clicks:
             + weights.taste * taste
             + weights.mood * mood
             + weights.trend * trend
-            - weights.sated * self._moods.sated(users, slates, at_s)
         )
 
     def chances(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:

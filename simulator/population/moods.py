@@ -1,7 +1,6 @@
 """What a user is in the mood for: a theme that changes by the minute, and what they just clicked.
 
-Nobody clicks the same thing twice in a row. Only lately clicked items tell a recommender about
-all this, so stale or garbled ones cost clicks.
+Only lately clicked items tell a recommender about it, so stale or garbled ones cost clicks.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.population.people import Floats, Integers, Population
 from simulator.population.streams import Streams
 
-THEME_S = 360.0
+THEME_S = 300.0
 """A user stays with a theme for this long."""
 THEME_WEIGHT = 2.0
 """The theme weighs as much as this many fresh clicks."""
@@ -20,9 +19,6 @@ HALF_LIFE_S = 30.0
 """What was clicked this long ago counts half in the mood."""
 SEEN_WEIGHT = 0.05
 """What a slate's items count when merely seen; a click counts 1."""
-REMEMBERED = 16
-"""How many clicks a user remembers, to be sated with them."""
-SATED_HALF_LIFE_S = 300.0
 
 
 class Moods:
@@ -33,9 +29,6 @@ class Moods:
         users, dimensions = population.taste.shape
         self._recent = np.zeros((users, dimensions))
         self._at_s = np.full(users, -np.inf)
-        self._clicked = np.full((users, REMEMBERED), -1, dtype=np.int64)
-        self._clicked_at_s = np.full((users, REMEMBERED), -np.inf)
-        self._next = np.zeros(users, dtype=np.int64)
         self._cumulated = np.cumsum(population.theme_chances, axis=1)
         streams = Streams(population.seed)
         phases_s = streams.named("theme phase").uniform(0, THEME_S, size=users)
@@ -62,13 +55,6 @@ class Moods:
         recent = self._faded(users, at_s)
         return np.asarray(recent / np.maximum(np.linalg.norm(recent, axis=1, keepdims=True), 1.0))
 
-    def sated(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:
-        """(n, k), 0 to 1: how fresh the memory is of having clicked each item of a slate."""
-        elapsed_s = np.maximum(at_s[:, None] - self._clicked_at_s[users], 0.0)
-        memory = np.exp2(-elapsed_s / SATED_HALF_LIFE_S)
-        same = slates[:, :, None] == self._clicked[users][:, None, :]
-        return np.asarray((same * memory[:, None, :]).max(axis=2))
-
     def follow(
         self, users: Integers, slates: Integers, clicked: NDArray[np.bool_], at_s: Floats
     ) -> None:
@@ -78,14 +64,6 @@ class Moods:
         pull = np.einsum("nk,nkd->nd", weights, vectors)
         self._recent[users] = self._faded(users, at_s) + pull
         self._at_s[users] = at_s
-        for row, position in zip(*np.nonzero(clicked), strict=True):
-            self._remember(users[row], slates[row, position], at_s[row])
-
-    def _remember(self, user: np.int64, item: np.int64, at_s: np.float64) -> None:
-        place = self._next[user]
-        self._clicked[user, place] = item
-        self._clicked_at_s[user, place] = at_s
-        self._next[user] = (place + 1) % REMEMBERED
 
     def _faded(self, users: Integers, at_s: Floats) -> Floats:
         elapsed_s = np.maximum(at_s - self._at_s[users], 0.0)

@@ -204,6 +204,14 @@ def test_back_and_forth_beyond_the_limit_freezes_the_playbook_and_pages() -> Non
     assert world.share("primary") == 0.0, "frozen on the safe side"
 
 
+def test_a_drain_beyond_the_limit_is_carried_out_and_then_frozen() -> None:
+    world = World(playbook(cooldown_s=0.0), settings=with_settings(oscillation_limit=2))
+    heal(world)
+    world.until("acting", p95=412.0)
+    assert world.phases[-1] == "frozen"
+    assert world.share("primary") == 0.0
+
+
 def test_after_the_noise_it_returns_and_a_real_fault_is_still_healed() -> None:
     world = fidgety()
     noisy(world, 600)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.playbook import Autonomy, Move, Playbook
+from controller.core.playbook import Autonomy, Move, NoData, Playbook
 from tests.core.worlds import ROUTE, World, above, below, playbook, verified, with_settings
 
 
@@ -155,6 +155,27 @@ def test_an_excluded_playbook_whose_change_is_not_in_the_plan_is_blocked() -> No
     world.tick(4, errors=0.5)
     assert "exclude each other" in world.sentences("blocked")[0]
     assert len(world.state.incidents) == 1
+
+
+def test_a_route_to_another_arm_is_not_in_the_plan_and_does_not_join() -> None:
+    elsewhere = replace(ROUTE, target="challenger")
+    joiner = errors_book(excludes=("routing",), rungs=((verified(elsewhere),),))
+    world = World(playbook(), joiner)
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.tick(4, errors=0.5)
+    assert "joined" not in world.phases
+
+
+@pytest.mark.parametrize("policy", list(NoData))
+def test_unknown_never_counts_towards_the_end_whatever_no_data_says(policy: NoData) -> None:
+    world = World(playbook(no_data=policy))
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("holding", degraded=0.0)
+    world.tick(5, p95=50.0)
+    world.tick(20, p95="stale")
+    assert world.incident.phase == "holding"
+    ticks_left = {NoData.HOLD: 2, NoData.ACT: 2, NoData.ESCALATE: 6}
+    assert world.until("returning", p95=50.0) == ticks_left[policy]
 
 
 def test_a_playbook_that_needs_approval_does_not_join_by_itself() -> None:

@@ -98,6 +98,6 @@ def test_a_repeated_reference_keeps_the_counts_and_a_new_version_starts_anew(wat
 def test_bins_that_are_none_leave_only_that_feature_out(watch, bins) -> None:
     broken = model()
     broken["reference"] = [{"feature": "clicks"} | bins, model()["reference"][1]]
-    set_ = watched(watch, 1.0, first=broken)
+    set_ = watched(watch, 1.0, first=broken, seconds=60)
     assert set_[SHIFTED].value == 0.0
     assert "drift.psi{feature=clicks}[300s]" not in {str(key) for key in set_.readings}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from controller.core.readings import ReadingState
+from controller.telemetry.schema import SKIPPED_BY_BREAKER
+from serving.routing import verdict
 from tests.monitors.telemetry_rows import T0, attempt, served
 
 
@@ -69,6 +71,11 @@ def test_attempts_spared_by_an_open_breaker_are_bad_but_never_reached_the_arm(wa
     assert open_breaker["arm_bad{arm=primary}[5s]"].value == 1.0
     assert open_breaker["arm_latency_ms.p95{arm=primary}[5s]"].value == 60_000.0
     assert open_breaker["arm_rate_per_s{arm=primary}[5s]"].value == 0.0
+
+
+def test_routers_and_monitors_mean_the_same_reason() -> None:
+    assert verdict.BREAKER_OPEN == SKIPPED_BY_BREAKER
+    assert SKIPPED_BY_BREAKER not in (verdict.CACHE_HIT, verdict.BREAKER_PROBE_OK, verdict.NO_TIME)
 
 
 @pytest.mark.parametrize("reason", ["cache_hit", "breaker_probe_ok", "no_time"])

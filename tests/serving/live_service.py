@@ -125,7 +125,7 @@ def live_service(data_dir: Path) -> Iterator[LiveService]:
         TOKEN_KEY_ENV: secrets.token_hex(32),
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
     }
-    host: subprocess.Popen[bytes] | None = None
+    service: LiveService | None = None
     try:
         broker.start()
         redis.start()
@@ -139,11 +139,11 @@ def live_service(data_dir: Path) -> Iterator[LiveService]:
         service.wait_ready()
         yield service
     finally:
-        if host is not None and host.poll() is None:
-            host.terminate()
+        if service is not None and service.host.poll() is None:
+            service.host.terminate()
             try:
-                host.wait(30.0)
+                service.host.wait(30.0)
             except subprocess.TimeoutExpired:
-                host.kill()
+                service.host.kill()
         redis.stop()
         broker.stop()

@@ -28,7 +28,7 @@ from controller.telemetry.schema import MODEL, OUTCOME, REPLICA, SERVED
 from serving.plan_watch import baseline_plan
 from serving.process_record import RECORD_FILE
 from serving.replica_files import replica_pids
-from tests.serving.live_service import ROOT, LiveService, eventually, live_service
+from tests.serving.live_service import ROOT, LiveService, eventually, live_service, start_host
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
@@ -244,10 +244,26 @@ def test_a_taken_port_is_one_clear_line(service: LiveService, tmp_path: Path) ->
     )
 
 
+def recorded(service: LiveService) -> list[psutil.Process]:
+    record = json.loads((service.data_dir / RECORD_FILE).read_text())
+    return [psutil.Process(pid) for pid, _ in record["processes"] if psutil.pid_exists(pid)]
+
+
+def test_sigterm_is_a_clean_end(service: LiveService) -> None:
+    processes = recorded(service)
+    service.host.terminate()
+    assert service.host.wait(60.0) == 0
+    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert not (service.data_dir / RECORD_FILE).exists()
+    assert not (service.data_dir / "run" / "serving.ready").exists()
+    service.host = start_host(service.data_dir, service.environ)
+    service.wait_ready()
+    assert service.recommend(1)[0] == 200
+
+
 @pytest.mark.kills
 def test_a_killed_host_takes_every_ray_process_with_it(service: LiveService) -> None:
-    record = json.loads((service.data_dir / RECORD_FILE).read_text())
-    processes = [psutil.Process(pid) for pid, _ in record["processes"] if psutil.pid_exists(pid)]
+    processes = recorded(service)
     assert {"raylet", "gcs_server", "haproxy"} <= {process.name() for process in processes}
     service.host.kill()
     service.host.wait()

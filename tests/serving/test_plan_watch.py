@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.plan import Plan, plan_to_document
+from controller.core.plan import ArmPlan, Plan, Split, plan_to_document
 from controller.errors import BadInput
 from controller.settings import Endpoints, Settings
 from serving.fault_file import ArmFault, FaultFile
@@ -59,6 +59,31 @@ def test_what_is_no_plan_is_counted_and_changes_nothing(tmp_path: Path, bad: byt
     watching._take(bad)
     assert watching.refused_plans == 1
     assert watching.table.held == watching.table.effective(0.0)
+    assert watching.table.held.epoch == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arms": {}},
+        {"arms": {"primary": ArmPlan("v", 2.0)}},
+        {"arms": {"primary": ArmPlan("v", 0.3)}},
+        {"arms": {"primary": ArmPlan("v", 1.0, 0.0)}},
+        {"arms": {"primary": ArmPlan("v", "much")}},  # type: ignore[arg-type]
+        {"control_share": 1.5},
+        {"control_share": float("nan")},
+        {"request_deadline_ms": 0.0},
+        {"probe_per_s": {"primary": -1.0}},
+        {"cache_ttl_s": -1.0},
+        {"splits": (Split({}, {"primary": 7.0}),)},
+    ],
+)
+def test_a_plan_nobody_could_route_by_is_refused(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    watching = watch(tmp_path)
+    watching._take(text(replace(PLAN, epoch=1, **changes)))  # type: ignore[arg-type]
+    assert watching.refused_plans == 1
     assert watching.table.held.epoch == 0
 
 

@@ -15,7 +15,7 @@ from serving.process_record import RECORD_FILE, ProcessRecord
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-@pytest.fixture()
+@pytest.fixture
 def sleepers() -> object:
     started: list[subprocess.Popen[bytes]] = []
 

@@ -10,12 +10,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from controller.core.plan import ArmPlan, Plan
+from controller.telemetry.schema import SKIPPED_BY_BREAKER
 from serving.routing.admission import AdmissionLimits, Load, has_room_for_probes, shed_reason
 from serving.routing.deadline import Budget, requested_deadline_ms
 from serving.routing.identity import hash_session, hash_user, partition_of, request_id
 from serving.routing.probes import ProbeSchedule, TokenBucket, probe_rates
 from serving.routing.table import Override, RouteTable, override_fault
-from serving.routing.verdict import is_degraded, request_outcome
+from serving.routing.verdict import breaker_reason, is_degraded, request_outcome
 
 PLAN = Plan(
     service="s",
@@ -129,6 +130,11 @@ def test_hashes_depend_on_the_key_and_on_what_is_named() -> None:
     assert hash_user(b"k" * 32, "7") != hash_user(b"K" * 32, "7")
     assert hash_user(b"k" * 32, "7") != hash_session(b"k" * 32, "7")
     assert 0 <= hash_user(b"k" * 200, "7") < 2**64
+
+
+def test_the_reason_monitors_look_for_is_the_one_routers_give() -> None:
+    assert breaker_reason(False) == breaker_reason(None) == SKIPPED_BY_BREAKER
+    assert breaker_reason(True) != SKIPPED_BY_BREAKER
 
 
 def test_a_request_id_begins_with_its_partition() -> None:

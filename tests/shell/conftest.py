@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import random
 import struct
-from collections.abc import Callable, Iterable, Mapping
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controller.adapters.kafka_bus import KafkaBusWriter
 from controller.adapters.local_copy import LocalCopy
 from controller.adapters.memory_bus import MemoryBus
 from controller.adapters.memory_clock import MemoryClock
 from controller.adapters.memory_store import MemoryPlanStore
+from controller.adapters.redis_store import RedisPlanStore
 from controller.core.playbook import (
     Comparison,
     Guards,
@@ -35,15 +43,24 @@ from controller.core.readings import (
 from controller.core.settings import ArmSettings, JudgeSettings
 from controller.errors import Unavailable
 from controller.ports import BusReader, BusWriter, PlanStore
-from controller.shell.journal import FactLog, Journal
+from controller.settings import REDIS_PASSWORD_ENV, Endpoints, Settings
+from controller.shell.journal import FactLog, Journal, segment_paths
+from controller.shell.log_sources import from_store
 from controller.shell.loop import Ports, Shell
 from controller.shell.metrics import NoMetrics
 from controller.shell.readings_file import ReadingsFile
+from controller.shell.replay import compare, replay
+from controller.shell.segment import read_segment
 from controller.shell.snapshots import Snapshots, resume
+from controller.shell.verify import verify
 from controller.telemetry.batches import TelemetryBatch, encode_arrow, headers_for
 from controller.telemetry.ledger import Ledger
 from controller.telemetry.schema import OPERATOR, REPLICA, SERVED, TOPICS
+from selfright.stack.broker import EmbeddedBroker
+from selfright.stack.redis_server import EmbeddedRedis
 
+ROOT = Path(__file__).parents[2]
+CAP_S = 120.0
 START_S = 1_764_000_000.0
 PRIMARY = (("arm", "primary"),)
 SLOW = SignalKey("arm_latency_ms.p95", PRIMARY, 5.0)
@@ -343,6 +360,115 @@ def slow_playbook(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "slow.yaml").write_text(SLOW_PLAYBOOK)
     return folder
+
+
+class Stack:
+    """A broker, a Redis, a service that obeys the plan, and controllers that come and go."""
+
+    def __init__(self, folder: Path, playbooks: Path, make_service: Callable[..., Any]) -> None:
+        self.folder = folder
+        self.broker = EmbeddedBroker(folder)
+        self.redis = EmbeddedRedis(folder, password="secret")
+        self._playbooks = playbooks
+        self._make_service = make_service
+        self._stopping = threading.Event()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        self.broker.start()
+        self.redis.start()
+        settings = Settings(
+            playbooks=self._playbooks,
+            data_dir=self.folder,
+            endpoints=Endpoints(kafka=self.broker.bootstrap, redis=self.redis.url, metrics_port=0),
+        )
+        self.settings_file = self.folder / "settings.json"
+        self.settings_file.write_text(settings.model_dump_json())
+        other = settings.model_copy(update={"data_dir": self.folder / "other"})
+        self.other_settings_file = self.folder / "other.json"
+        self.other_settings_file.write_text(other.model_dump_json())
+        self.store = RedisPlanStore(self.redis.url, "secret", settings.service)
+        self.writer = KafkaBusWriter(self.broker.bootstrap)
+        far = time.time() + 1e9
+        self.service = self._make_service(self.writer, self.store, (far, far))
+        self._thread = threading.Thread(target=self._serve, name="service", daemon=True)
+        self._thread.start()
+
+    def controller(self, settings_file: Path | None = None) -> subprocess.Popen[bytes]:
+        settings_file = settings_file or self.settings_file
+        with (self.folder / "controller.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "controller", "--settings", str(settings_file)],
+                cwd=ROOT,
+                env={"PATH": "/usr/bin:/bin", REDIS_PASSWORD_ENV: "secret"},
+                stdout=log,
+                stderr=log,
+            )
+        self._processes.append(process)
+        return process
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A controller that is ready."""
+        ready = self.folder / "run" / "controller.ready"
+        ready.unlink(missing_ok=True)
+        process = self.controller()
+        self.await_that("ready", lambda: ready.exists() or process.poll() is not None)
+        assert process.poll() is None, (self.folder / "controller.log").read_text()[-2_000:]
+        yield process
+
+    def log(self) -> list[bytes]:
+        return list(from_store(self.store).lines)
+
+    def phases(self) -> Counter[str]:
+        return Counter(json.loads(line)["phase"] for line in self.log())
+
+    def await_that(self, what: str, is_so: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + CAP_S
+        while not is_so():
+            if time.monotonic() > deadline_s:
+                tail = (self.folder / "controller.log").read_text()[-3_000:]
+                raise AssertionError(f"not within {CAP_S:g} s: {what}\n{tail}")
+            time.sleep(0.02)
+
+    def check_log(self, *names: str) -> None:
+        """Whole, and the same as the journals of the data folder (and ``names`` beside it) give."""
+        found = from_store(self.store)
+        assert verify(found.lines, found.head).is_whole
+        folders = [self.folder / "journal", *(self.folder / name / "journal" for name in names)]
+        segments = [read_segment(path) for path in segment_paths(folders)]
+        comparison = compare(replay(segments), found.lines)
+        assert comparison.differences == ()
+        assert comparison.missing_epochs == ()
+        assert comparison.equal == len(found.lines)
+        copied = (self.folder / "decisions" / "records.jsonl").read_bytes().splitlines()
+        assert copied == list(found.lines)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        if hasattr(self, "_thread"):
+            self._thread.join()
+            self.writer.close()
+            self.store.close()
+        self.redis.stop()
+        self.broker.stop()
+
+    def _serve(self) -> None:
+        while not self._stopping.wait(0.25):
+            self.service.step(time.time())
+
+
+@pytest.fixture
+def stack(tmp_path: Path, slow_playbook: Path, make_service: Callable[..., Any]) -> Iterator[Stack]:
+    found = Stack(tmp_path, slow_playbook, make_service)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 @pytest.fixture

@@ -203,3 +203,19 @@ def test_a_disk_that_takes_no_facts_means_not_leading(world: World) -> None:
     assert shell.standing.pages
     assert world.share() == 1.0
     assert world.phases() == ["elected"]
+
+
+def test_what_a_person_wants_for_a_time_ends_by_itself(world: World) -> None:
+    world.slow_s = (1e9, 1e9)
+    shell = world.controller()
+    world.run(shell, until_s=3)
+    world.command("o", "override", "primary=0.25 for 4s")
+    world.command("f", "freeze", "promotions for 4s")
+    world.command("x", "freeze", "all for ever")
+    world.run(shell, until_s=6)
+    assert (world.share(), world.plan()["frozen"]) == (0.25, ["promotions"])
+    (refused,) = (r for r in world.records() if r["command_id"] == "x")
+    assert not refused["details"]["accepted"]
+    world.run(shell, until_s=10)
+    assert (world.share(), world.plan()["frozen"]) == (1.0, [])
+    assert world.phases()[-2:] == ["thawed", "released"]

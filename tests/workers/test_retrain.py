@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,28 @@ def test_rows_fit_their_topics(data_dir: Path, wanting: Any) -> None:
     assert encode_arrow(MODEL, rows)
     assert encode_arrow(WORK, [work_row(Status("w", "k", "done", ""), "me", NOW_S)])
 
+
+@pytest.mark.live
+def test_a_candidate_is_trained_on_ray_and_refused_without_a_spare_cpu(
+    data_dir: Path, wanting: Any
+) -> None:
+    work = wanting.work(kind="retrain", arm="primary")
+    result = task(data_dir, RayProcess(lambda: "local"))(work, wanting.plan(work), go_on)
+    assert isinstance(result, Done), result
+    assert Registry(data_dir / "artifacts").by_work(work.id) == result.version
+    other = wanting.work("w2", "retrain", arm="primary")
+    greedy = RayProcess(lambda: "local", cpus=10_000.0)
+    refusal = task(data_dir, greedy)(other, wanting.plan(other), go_on)
+    assert isinstance(refusal, Refused)
+    assert "no spare CPU" in refusal.detail
+
+
+@pytest.mark.live
+def test_a_ray_that_is_not_there_is_a_failure_at_once(data_dir: Path, wanting: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    work = wanting.work(kind="retrain", arm="primary")
+    there = RayProcess(lambda: f"127.0.0.1:{port}")
+    result = task(data_dir, there)(work, wanting.plan(work), go_on)
+    assert isinstance(result, Failed)
+    assert result.again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import psutil
 
@@ -10,8 +11,9 @@ from controller.errors import Unavailable
 from simulator.live.faults.fault import Fault, Place
 from simulator.live.faults.processes import descendants, kill, stack_processes
 
-TITLE_MARKS = ("ServeReplica:", ":primary")
-"""Ray names a replica's process ``ray::ServeReplica:APPLICATION:DEPLOYMENT``."""
+TITLE = re.compile(r"^ray::ServeReplica:[^:]+:(arm-)?primary(?![\w-])")
+"""Ray names a replica's process ``ray::ServeReplica:APPLICATION:DEPLOYMENT``, and may add the
+method it runs."""
 LOOK_EVERY_S = 0.5
 
 
@@ -40,7 +42,7 @@ def primary_replicas(place: Place) -> list[psutil.Process]:
     return [
         process
         for process in descendants(stack_processes(place.data_dir))
-        if all(mark in title(process) for mark in TITLE_MARKS)
+        if TITLE.search(title(process))
     ]
 
 

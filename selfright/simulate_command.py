@@ -1,0 +1,143 @@
+"""`selfright simulate --live`: simulated users against the running service, with real faults."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from controller.errors import BadInput
+from selfright.running_stack import find_settings
+from selfright.terminal import one_line_errors, progress_console
+from simulator.live.faults import FAULTS
+from simulator.live.progress import Moment
+from simulator.live.run import Run, run
+from simulator.live.schedule import scheduled
+from simulator.report.report import Report, report_to_document
+from simulator.report.tables import rendered
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("simulate")(simulate_command)
+
+
+def simulate_command(
+    live: Annotated[
+        bool, typer.Option("--live", help="Against the running service (the only way there is).")
+    ] = False,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(help="Ratings (MovieLens layout) to make users from; else generated ones."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Requests per second.")] = 60.0,
+    duration: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds.")] = 120.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help=f"NAME@AT+FOR in seconds, repeatable. Names: {', '.join(FAULTS)}."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of arrivals, clicks and delays.")] = 1,
+    population_seed: Annotated[
+        int, typer.Option(min=0, help="The --seed `selfright up` was started with.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    settings: Annotated[Path | None, typer.Option(help="selfright.yaml of the service.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Default: .selfright")] = None,
+) -> None:
+    """Drive the service with users who look and click. Exit code 0 only if it healed and at least
+    99.9 % of all requests got a valid slate."""
+    with one_line_errors(), terminable():
+        if not live:
+            raise BadInput("give --live: users against the running service", field="simulate")
+        what = Run(
+            ratings=ratings,
+            rate_per_s=rate,
+            duration_s=duration,
+            faults=tuple(scheduled(text) for text in fault or ()),
+            seed=seed,
+            population_seed=population_seed,
+        )
+        found = find_settings(settings, data_dir)
+        with shown_progress() as progress:
+            report = run(found, what, progress)
+    show(report, as_json)
+    raise typer.Exit(0 if report.passed else 1)
+
+
+def show(report: Report, as_json: bool = False) -> None:
+    """The report on standard output."""
+    if as_json:
+        typer.echo(json.dumps(report_to_document(report), indent=2))
+    else:
+        Console(highlight=False).print(rendered(report))
+
+
+class ShownProgress:
+    """Lines that stay, above one line that moves; without a terminal a line every 10 s."""
+
+    EVERY_S = 10.0
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None)
+        self._next_s = 0.0
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(Text(line), soft_wrap=True)
+
+    def update(self, moment: Moment) -> None:
+        text = moment_text(moment)
+        self._bar.update(self._task, description=text)
+        if not self._bar.console.is_terminal and moment.elapsed_s >= self._next_s:
+            self._next_s = moment.elapsed_s + self.EVERY_S
+            self.say(text)
+
+
+@contextmanager
+def shown_progress() -> Iterator[ShownProgress]:
+    """Progress on standard error while the block runs."""
+    columns = (TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, console=progress_console, transient=True) as bar:
+        yield ShownProgress(bar)
+
+
+def moment_text(moment: Moment) -> str:
+    """``38 of 120 s: 61/s, 100.0 % valid, p95 24 ms, CTR 41 %, 2 % by another arm``."""
+    parts = [f"{moment.per_s:.0f}/s"]
+    if moment.valid_share is not None:
+        parts.append(f"{moment.valid_share:.1%} valid")
+    if moment.users_p95_ms is not None:
+        parts.append(f"p95 {moment.users_p95_ms:.0f} ms")
+    if moment.ctr is not None:
+        parts.append(f"CTR {moment.ctr:.0%}")
+    if moment.other_arm_share is not None:
+        parts.append(f"{moment.other_arm_share:.0%} by another arm")
+    if moment.not_sent:
+        parts.append(f"{moment.not_sent} not sent")
+    parts += [f"fault {name} is on" for name in moment.faults_on]
+    return f"{moment.elapsed_s:.0f} of {moment.duration_s:.0f} s: {', '.join(parts)}"
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the block like Ctrl-C does, so that faults are healed on the way out."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        signal.raise_signal(signal.SIGINT)  # asyncio cancels what runs, and that heals
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
