@@ -51,7 +51,7 @@ def replay_journals(
 ) -> None:
     """Replay journals. Exit code 1 when the log differs; missing epochs are named."""
     with one_line_errors():
-        folder = _data_dir(settings, data_dir, needed=not journals or against != "none")
+        folder = _data_dir(settings, data_dir, needed=not journals or against in (None, "disk"))
         segments = [read_segment(path) for path in segment_paths(journals or [folder / "journal"])]
         if not segments:
             raise BadInput(f"no journal segments in {', '.join(map(str, journals or [folder]))}")

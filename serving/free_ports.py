@@ -1,9 +1,18 @@
-"""Free ports on loopback, so that two stacks can live on one machine."""
+"""Free ports on loopback, so that two stacks can live on one machine.
+
+They lie below the range the system gives out by itself: between choosing a port and using it Ray
+opens dozens of such sockets, and one of them would sometimes be ours.
+"""
 
 from __future__ import annotations
 
 import random
 import socket
+
+from controller.errors import Unavailable
+
+_LOWEST, _HIGHEST = 10_000, 32_000
+_TRIES = 200
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -17,17 +26,14 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """One the system picks; nobody holds it until it is used."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """One free port; nobody holds it until it is used."""
+    return free_block(1)
 
 
-def free_block(size: int, probed: int = 8) -> int:
-    """The first port of a block below the ephemeral range whose first ports are free."""
-    for _ in range(200):
-        start = random.randrange(10_000, 32_000 - size, size)
-        if all(is_free(port) for port in range(start, start + probed)):
+def free_block(size: int) -> int:
+    """The first port of ``size`` neighbours that are all free. Raise Unavailable."""
+    for _ in range(_TRIES):
+        start = random.randrange(_LOWEST, _HIGHEST - size)
+        if all(is_free(port) for port in range(start, start + size)):
             return start
-    raise OSError("no block of free ports between 10000 and 32000")
+    raise Unavailable(f"no {size} free ports in a row between {_LOWEST} and {_HIGHEST}")

@@ -148,15 +148,18 @@ def _serve_on_theirs(settings: Settings, stop: threading.Event) -> int:
 def _wait_until_ready(settings: Settings, stop: threading.Event) -> None:
     """Until `/health` answers and `/recommend` gave a valid slate. Raise Unavailable."""
     give_up_s = time.monotonic() + READY_TIMEOUT_S
+    body = {"user_id": "ready-check", "bot": True}
+    last = "no slate"
     while not stop.wait(0.2):
         try:
-            if _ask(settings, "GET", "/health", None) and _ask(
-                settings, "POST", "/recommend", {"user_id": "ready-check", "bot": True}
-            ).get("items"):
-                return
+            if _ask(settings, "GET", "/health", None):
+                if _ask(settings, "POST", "/recommend", body).get("items"):
+                    return
+                last = "no slate"
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if time.monotonic() > give_up_s:
-                raise Unavailable(f"serving did not answer in {READY_TIMEOUT_S:.0f} s: {error}")  # noqa: B904
+            last = str(error) or type(error).__name__
+        if time.monotonic() > give_up_s:
+            raise Unavailable(f"serving did not answer in {READY_TIMEOUT_S:.0f} s: {last}")
 
 
 def _ask(settings: Settings, method: str, path: str, body: Any) -> dict[str, Any]:

