@@ -74,7 +74,7 @@ def run_demo(data_dir: Path, *, ratings: Path | None, seed: int, progress: Progr
 def _stack(
     settings_file: Path, data_dir: Path, ratings: Path | None, seed: int, say: Callable[[str], None]
 ) -> Iterator[None]:
-    command = [sys.executable, "-m", "selfright", "up", "--settings", str(settings_file)]
+    command = [sys.executable, "-P", "-m", "selfright", "up", "--settings", str(settings_file)]
     command += ["--seed", str(seed)]
     if ratings is not None:
         command += ["--ratings", str(ratings)]

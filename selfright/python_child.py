@@ -25,7 +25,8 @@ class PythonChild:
         self._ready_file = data_dir / "run" / f"{name}.ready"
         self._process = ChildProcess(
             name,
-            [sys.executable, "-m", *arguments],
+            # -P: a folder of the user's that is named like one of ours must not come first.
+            [sys.executable, "-P", "-m", *arguments],
             data_dir / "logs" / f"{name}.log",
             environment=environment,
         )

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -51,10 +52,10 @@ def publish(service: LiveService, plan: Plan) -> None:
     client.close()
 
 
-def rows_of(service: LiveService, topic: str, wanted: int = 1) -> list[dict[str, object]]:
+def rows_of(service: LiveService, topic: str, wanted: int = 1) -> list[dict[str, Any]]:
     """Rows of a topic from its beginning, once there are as many as wanted."""
     reader = KafkaBusReader(service.broker.bootstrap, [(topic, 0)])
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
 
     def read() -> bool:
         for message in reader.poll(1.0, 500):
@@ -69,6 +70,15 @@ def rows_of(service: LiveService, topic: str, wanted: int = 1) -> list[dict[str,
     finally:
         reader.close()
     return rows
+
+
+def served_row_of(service: LiveService, request_id: str) -> dict[str, Any]:
+    def find() -> dict[str, Any] | None:
+        rows = rows_of(service, SERVED)
+        return next((row for row in rows if row["request_id"].hex() == request_id), None)
+
+    row: dict[str, Any] = eventually(find, f"the row of {request_id} arrives")
+    return row
 
 
 def primary_serves(service: LiveService) -> bool:
@@ -86,14 +96,14 @@ def test_requests_get_valid_slates_and_rows_reach_the_broker(service: LiveServic
     assert service.ask("POST", "/feedback", {"token": slate["token"][:-4] + "AAAA"})[0] == 401
     assert service.ask("GET", "/openapi.json")[1]["openapi"].startswith("3.1")
 
-    served = {row["request_id"].hex(): row for row in rows_of(service, SERVED)}  # type: ignore[attr-defined]
-    row = served[slate["request_id"]]
+    row = served_row_of(service, slate["request_id"])
     assert row["arm"] == slate["arm"]
     assert row["segment.platform"] == "ios"
     assert sum(chance["chance"] for chance in row["propensities"]) == pytest.approx(1.0)
     outcomes = rows_of(service, OUTCOME)
     assert [o["clicked_positions"] for o in outcomes] == [[2]]
-    assert {r["kind"] for r in rows_of(service, REPLICA, 8)} == {"router", "arm"}
+    kinds = {"router", "arm"}
+    eventually(lambda: {r["kind"] for r in rows_of(service, REPLICA)} == kinds, "both kinds report")
     models = rows_of(service, MODEL)
     assert models[0]["status"] == "serving"
     assert models[0]["reference"]
@@ -130,14 +140,15 @@ def test_a_published_plan_is_obeyed_and_reported_without_a_restart(service: Live
     def reported() -> bool:
         held = {
             row["replica_id"]: row["plan_revision"]
-            for row in rows_of(service, REPLICA, 8)
+            for row in rows_of(service, REPLICA)
             if row["kind"] == "router"
         }
         return len(held) == 2 and set(held.values()) == {1}
 
     eventually(reported, "both routers report revision 1")
-    probes = [row for row in rows_of(service, SERVED) if row["role"] == "probe"]
-    assert probes
+    probes = eventually(
+        lambda: [row for row in rows_of(service, SERVED) if row["role"] == "probe"], "probes"
+    )
     assert {row["arm"] for row in probes} == {"primary"}
     publish(service, replace(baseline, epoch=1, revision=2, head="h2"))
     eventually(lambda: primary_serves(service), "traffic returned")
@@ -214,10 +225,7 @@ def test_without_a_broker_slates_are_valid_and_telemetry_comes_back(service: Liv
     finally:
         service.broker.start()
     asked = service.recommend(5)[1]["request_id"]
-    eventually(
-        lambda: any(row["request_id"].hex() == asked for row in rows_of(service, SERVED)),  # type: ignore[attr-defined]
-        "rows reach the empty broker",
-    )
+    assert served_row_of(service, asked)["role"] == "user"
 
 
 def test_a_taken_port_is_one_clear_line(service: LiveService, tmp_path: Path) -> None:
