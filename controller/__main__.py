@@ -80,8 +80,7 @@ def run(settings: Settings, *, dry_run: bool) -> None:
         watch = _watch(settings, monitors.catalogue)
         _stop_on_signal(clock, watch, stopping := [False])
         ports = _connect(settings, folder, monitors, clock, watch, parts, dry_run=dry_run)
-        windows = {s.name: s.default_window_s for s in monitors.catalogue.specs.values()}
-        shell = Shell(settings.for_judge(windows), _holder(), _code(), ports)
+        shell = Shell(settings.for_judge(monitors.catalogue), _holder(), _code(), ports)
         parts.callback(shell.close)
         _say_ready(folder, parts)
         while not stopping[0]:

@@ -60,6 +60,9 @@ class BusWriter(Protocol):
 class BusReader(Protocol):
     """Reads assigned partitions at its own pace, without consumer groups."""
 
+    recycled: int
+    """Partitions begun again at 0 because their topic turned out to be another."""
+
     def poll(self, timeout_s: float, limit: int) -> Sequence[Message]:
         """Messages in order per partition. Empty when there is none or the bus is gone."""
 

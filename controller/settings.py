@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from controller.core.readings import Catalogue
 from controller.core.settings import ArmSettings, JudgeSettings
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -103,8 +104,8 @@ class Settings(_Strict):
             raise ValueError("the shares of all arms must sum to 1")
         return self
 
-    def for_judge(self, default_windows_s: dict[str, float]) -> JudgeSettings:
-        """The part the judge is handed in `Loaded`."""
+    def for_judge(self, catalogue: Catalogue) -> JudgeSettings:
+        """The part the judge is handed in `Loaded`, with what it must know of each signal."""
         return JudgeSettings(
             service=self.service,
             arms={
@@ -120,7 +121,14 @@ class Settings(_Strict):
                 "arm": tuple(self.arms),
                 "feature_group": self.feature_groups,
             },
-            default_windows_s=default_windows_s,
+            default_windows_s={
+                name: spec.default_window_s for name, spec in catalogue.specs.items()
+            },
+            signal_maxima={
+                name: spec.maximum
+                for name, spec in catalogue.specs.items()
+                if spec.maximum is not None
+            },
             adoption_timeout_s=self.adoption_timeout_s,
             approval_expires_s=self.approval_expires_s,
             oscillation_limit=self.oscillation_limit,

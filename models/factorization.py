@@ -1,12 +1,13 @@
 """Users and items as vectors, corrected by what happened just now.
 
-score(u, i) = w_user · u·v_i + w_recent · r·v_i + w_hot · log1p(clicks of i in the last hour)
+score(u, i) = w_user · u·v_i + w_recent · r·v_i + w_hot · heat_i(last hour)
               + w_item · log1p(clicks of i ever) + w_repeat · [i is among the recent items]
 
 v are the right singular vectors of the normalized click matrix (PureSVD, Cremonesi et al. 2010),
 u is the user's clicks folded into them and r the fading mean direction of the recent items, so both
 live in one space and a user who was never trained on is served by r, the hour and the items alone.
-The weights are learned from what was known at each past request (`models/weights.py`).
+heat is the log of an item's share of the hour's clicks (`models/heat.py`), so that a busy hour looks
+like a quiet one with the same mix. The weights are learned from what was known at each past request (`models/weights.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from models.heat import heat_of
 from models.recommender import Array, FeatureValues, Scored
 
 Vector = NDArray[np.float32]
@@ -28,11 +30,10 @@ INPUT_NAMES = (
     "recent_known_share",
     "recent_affinity",
     "recent_coherence",
-    "hot_count_mean",
-    "hot_count_max",
-    "hot_agreement",
+    "recent_heat",
     "user_norm",
     "top_affinity",
+    "top_heat",
 )
 
 
@@ -68,11 +69,8 @@ class _Hour:
     """What one mapping of hourly counts means for all items; kept while the mapping is the same."""
 
     source: Mapping[str, float]
-    hot: Vector
+    heat: Vector
     bonus: Vector
-    mean: float
-    maximum: float
-    agreement: float
 
 
 class Factorization:
@@ -88,8 +86,6 @@ class Factorization:
         self._row = {item: row for row, item in enumerate(self._item_ids)}
         norms = np.linalg.norm(factors.items, axis=1, keepdims=True)
         self._directions = factors.items / np.maximum(norms, np.float32(1e-9))
-        bias = factors.item_bias - factors.item_bias.mean()
-        self._centred_bias = bias / max(float(np.linalg.norm(bias)), 1e-9)
         self._hour = self._derive_hour({})
 
     @classmethod
@@ -123,6 +119,7 @@ class Factorization:
         best = _top(scores, k)
         inputs = self._inputs(user, rows, len(features.recent_items), hour)
         inputs["top_affinity"] = float(affinity[best].mean()) if len(best) else 0.0
+        inputs["top_heat"] = float(hour.heat[best].mean()) if len(best) else 0.0
         return Scored(
             tuple(self._item_ids[row] for row in best), tuple(scores[best].tolist()), inputs
         )
@@ -158,9 +155,7 @@ class Factorization:
             "recent_known_share": len(rows) / recent_count if recent_count else 0.0,
             "recent_affinity": float(recent @ user) / norm if norm else 0.0,
             "recent_coherence": float(np.linalg.norm(recent)),
-            "hot_count_mean": hour.mean,
-            "hot_count_max": hour.maximum,
-            "hot_agreement": hour.agreement,
+            "recent_heat": float(hour.heat[rows].mean()) if rows else 0.0,
             "user_norm": norm,
         }
 
@@ -170,19 +165,10 @@ class Factorization:
             row = self._row.get(item)
             if row is not None:
                 raw[row] = count
-        hot = np.log1p(np.maximum(raw, 0.0))
-        centred = hot - hot.mean() if len(hot) else hot
-        length = float(np.linalg.norm(centred))
+        heat = heat_of(raw)
         w = self._weights
-        bonus = np.float32(w.hot) * hot + np.float32(w.item) * self._factors.item_bias
-        return _Hour(
-            source=counts,
-            hot=hot,
-            bonus=bonus,
-            mean=float(raw.mean()) if len(raw) else 0.0,
-            maximum=float(raw.max()) if len(raw) else 0.0,
-            agreement=float(centred @ self._centred_bias) / length if length > 0.0 else 0.0,
-        )
+        bonus = np.float32(w.hot) * heat + np.float32(w.item) * self._factors.item_bias
+        return _Hour(source=counts, heat=heat, bonus=bonus)
 
 
 def to_arrays(factors: Factors) -> dict[str, Array]:

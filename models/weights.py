@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.events import ClickHistory, Events, sample
 from models.factorization import Factorization, Factors, Weights
+from models.heat import heat_of
 
 EXAMPLES_LIMIT = 20_000
 EXAMPLES_LEAST = 50
@@ -64,26 +65,26 @@ def with_negatives(events: Events, rng: np.random.Generator) -> Events:
 
 
 def example_features(factors: Factors, history: ClickHistory, examples: Events) -> Features:
-    """(rows, 6): u·v, r·v, log1p(hour), log1p(ever), is recent, log1p(position)."""
+    """(rows, 6): u·v, r·v, heat, log1p(ever), is recent, log1p(position)."""
     model = Factorization("", factors, Weights())
     out = np.zeros((len(examples), _TERMS + 1))
     moment: tuple[int, float] | None = None
     recent: list[int] = []
     user_vector = recent_vector = np.zeros(factors.items.shape[1], dtype=np.float32)
-    hour = np.zeros(len(factors.item_ids), dtype=np.int64)
+    heat = np.zeros(len(factors.item_ids), dtype=np.float32)
     for row in range(len(examples)):
         user, at_s, item = int(examples.user[row]), float(examples.at_s[row]), examples.item[row]
         if moment != (user, at_s):
             moment = (user, at_s)
             recent = history.recent(user, at_s)
-            hour = history.hour_counts(at_s)
+            heat = heat_of(history.hour_counts(at_s))
             user_vector = factors.users[user]
             recent_vector = model.recent_vector(recent)
         vector = factors.items[item]
         out[row, :4] = (
             user_vector @ vector,
             recent_vector @ vector,
-            np.log1p(hour[item]),
+            heat[item],
             factors.item_bias[item],
         )
         out[row, 4] = float(item in recent)

@@ -6,8 +6,10 @@ twice the limit it no longer waits, since a machine out of memory loses more.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from controller.shell.readings_file import read_readings
+from serving.pipeline.lag_file import read_lag_s
 
 CAUGHT_UP_LAG_S = 2.0
 LEAST_GAP_S = 30.0
@@ -38,12 +40,14 @@ class BrokerRecycling:
         )
 
     def _readers_lag_s(self) -> float:
-        """The larger lag of the two readers, as each last wrote it; unknown counts as large."""
-        return max(self._lag_of("controller"), self._lag_of("pipeline"))
+        """The larger lag of the two readers; one that has said nothing counts as far behind."""
+        return max(self._controllers_lag_s(), read_lag_s(self._data_dir))
 
-    def _lag_of(self, reader: str) -> float:
-        path = self._data_dir / "run" / f"{reader}.lag.json"
-        try:
-            return float(json.loads(path.read_text(encoding="utf-8"))["lag_s"])
-        except (FileNotFoundError, KeyError, ValueError):
-            return float("inf")
+    def _controllers_lag_s(self) -> float:
+        sample = read_readings(self._data_dir)
+        lags_s = [
+            reading["value"]
+            for reading in (sample or {"readings": []})["readings"]
+            if reading["signal"].startswith("source.lag_s") and reading["value"] is not None
+        ]
+        return max(lags_s, default=float("inf"))

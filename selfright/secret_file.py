@@ -15,7 +15,8 @@ from pathlib import Path
 from controller.errors import BadInput
 from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV
 
-SECRET_ENVS = (REDIS_PASSWORD_ENV, TOKEN_KEY_ENV)
+RAY_TOKEN_ENV = "RAY_AUTH_TOKEN"  # noqa: S105  (a name, not a secret)
+SECRET_ENVS = (REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, RAY_TOKEN_ENV)
 _FILE = Path("run") / "secrets.json"
 
 

@@ -23,7 +23,7 @@ from selfright.broker_recycling import BrokerRecycling
 from selfright.first_models import ensure_models
 from selfright.python_child import PythonChild
 from selfright.running_stack import write_run_settings
-from selfright.secret_file import load_or_make_secrets
+from selfright.secret_file import RAY_TOKEN_ENV, load_or_make_secrets
 from selfright.stack.broker import EmbeddedBroker
 from selfright.stack.child_process import free_port, is_port_free
 from selfright.stack.redis_server import EmbeddedRedis
@@ -132,6 +132,10 @@ def _python_child(
     name: str, path: Path, settings: Settings, secrets: dict[str, str]
 ) -> PythonChild:
     environment = {**os.environ, **secrets, "PYTHONUNBUFFERED": "1"}
+    if not settings.endpoints.ray:
+        # Ray's daemons listen on every interface; serving starts them and workers join them.
+        environment[RAY_TOKEN_ENV] = secrets[RAY_TOKEN_ENV]
+        environment["RAY_AUTH_MODE"] = "token"
     arguments = [*CHILDREN[name], "--settings", str(path)]
     return PythonChild(name, arguments, settings.data_dir, environment)
 

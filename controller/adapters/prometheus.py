@@ -44,22 +44,8 @@ class ControllerMetrics:
         )
         self._leader = Gauge("selfright_leader", "1 while this one leads", registry=registry)
         self._epoch = Gauge("selfright_epoch", "Epoch this one led last", registry=registry)
-        self.lag_s = Gauge(
-            "selfright_lag_seconds", "Age of the newest telemetry read", registry=registry
-        )
         self.broken_messages = Counter(
             "selfright_broken_messages", "Unreadable messages", ["topic"], registry=registry
-        )
-        self.dead_letters = Counter(
-            "selfright_dead_letters", "Messages set aside", ["topic"], registry=registry
-        )
-        self.recycled_partitions = Gauge(
-            "selfright_recycled_partitions",
-            "Partitions begun again because their topic was another",
-            registry=registry,
-        )
-        self.journal_bytes = Gauge(
-            "selfright_journal_bytes", "Size of the journal on disk", registry=registry
         )
         self._server = _serve(port, host, registry)
         self.address = (str(self._server.server_address[0]), int(self._server.server_port))

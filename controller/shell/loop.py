@@ -245,12 +245,14 @@ class Shell:
 
     def numbers(self, at_s: float) -> dict[str, float]:
         """The loop's own counts, by metric name."""
+        ports = self._ports
         return {
             "needs_a_person": float(self.standing.pages),
             "state_bytes": self._state_bytes,
             "routers_live": self.intake.heads.live(at_s),
-            "snapshots_failed": self._ports.snapshots.failed,
-            "readings_file_failed": self._ports.readings_file.failed,
+            "partitions_begun_again": ports.reader.recycled,
+            "snapshots_failed": ports.snapshots.failed,
+            "readings_file_failed": ports.readings_file.failed,
             **{f"messages_{name}": count for name, count in self.intake.counts.items()},
         }
 

@@ -99,6 +99,10 @@ class Pipeline:
         """Write what is ready and remember the rest."""
         self._write_part()
 
+    def lag_s(self, now_s: float) -> float:
+        """How old the newest time is up to which everything was read."""
+        return now_s - self._watermark.value_s
+
     def report(self) -> str:
         """All counts in one line."""
         joiner = self._memory.joiner

@@ -26,6 +26,7 @@ from serving.pipeline.feature_faults import FaultFile
 from serving.pipeline.feature_state import FeatureState
 from serving.pipeline.feature_sync import FeatureSync
 from serving.pipeline.joiner import Click, Joiner
+from serving.pipeline.lag_file import LagFile
 from serving.pipeline.loop import Pipeline, Timing
 from serving.pipeline.parts import Parts
 from serving.pipeline.producer import RowProducer
@@ -77,8 +78,10 @@ def main(settings: Settings) -> int:
     )
     ready = say_ready(settings.data_dir, "pipeline")
     try:
+        lag_file = LagFile(settings.data_dir)
         while not stopping:
             pipeline.turn(time.time())
+            lag_file.write(pipeline.lag_s(time.time()), time.time())
         pipeline.stop()
     finally:
         ready.unlink(missing_ok=True)

@@ -1,8 +1,13 @@
-"""What the controller leaves on disk while a run goes on: its readings and its decision log."""
+"""What the controller leaves on disk while a run goes on: its readings and its decision log.
+
+The log's copy is written right after the store took a record, so the moment it is seen here is
+when its plan was public, within the time between two looks.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +17,17 @@ RECORDS = Path("decisions") / "records.jsonl"
 
 
 class Observation:
-    """Look about once a second; ``readings`` and ``records`` grow, oldest first."""
+    """Look several times a second; ``readings`` and ``records`` grow, oldest first.
 
-    def __init__(self, data_dir: Path) -> None:
+    ``seen_at_s`` says when a record was seen first, by its id.
+    """
+
+    def __init__(self, data_dir: Path, now_s: Callable[[], float]) -> None:
         self.readings: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
+        self.seen_at_s: dict[str, float] = {}
         self._data_dir = data_dir
+        self._now_s = now_s
         self._offset = 0
 
     def look(self) -> None:
@@ -39,4 +49,7 @@ class Observation:
             return
         whole = fresh.rfind(b"\n") + 1
         self._offset += whole
-        self.records.extend(json.loads(line) for line in fresh[:whole].splitlines())
+        for line in fresh[:whole].splitlines():
+            record = json.loads(line)
+            self.records.append(record)
+            self.seen_at_s.setdefault(record["id"], self._now_s())

@@ -30,7 +30,8 @@ from simulator.report.truth import GroundTruth
 
 CLIENT_TIMEOUT_S = 2.0
 HEALTHY_CAP_S = 60.0
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.1
+TELL_EVERY_S = 1.0
 MAIN_ARM = "primary"
 
 
@@ -130,7 +131,7 @@ class _Live:
         crowd = Crowd(self.population, self.what.seed, self.settings.segments)
         load = Load(self.what.rate_per_s, self.what.duration_s, self.settings.slate_size)
         self.driver = Driver(crowd, self.service, load)
-        self.seen = Observation(self.settings.data_dir)
+        self.seen = Observation(self.settings.data_dir, time.time)
         self.place = Place(self.settings.data_dir, FaultFile(self.settings.data_dir), time.time)
         self.started_at_s = time.time()
         self._said = 0
@@ -148,16 +149,20 @@ class _Live:
         except* SelfrightError as group:
             raise _first(group) from None
         ended_at_s = time.time()
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(TELL_EVERY_S)
         self._look()
         return report_on(self._evidence(ended_at_s))
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
+        told = start
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self._look()
+            if loop.time() - told < TELL_EVERY_S:
+                continue
+            told = loop.time()
             self.progress.update(
                 moment_of(
                     self.driver.exchanges,
@@ -193,6 +198,7 @@ class _Live:
             exchanges=self.driver.exchanges,
             truths=self.truths,
             records=self.seen.records,
+            seen_at_s=self.seen.seen_at_s,
             readings=self.seen.readings,
             feedback_sent=self.driver.feedback_sent,
             feedback_problems=self.driver.feedback_problems,

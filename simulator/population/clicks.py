@@ -1,4 +1,4 @@
-"""The click model: P(click at position p) is examine(p) * sigmoid(appeal + taste + mood + trend).
+"""The click model: P(click at position p) is examine(p) * sigmoid(appeal + taste + mood + trend - satiety).
 
 Position-biased (PBM). Every item is clicked independently given that it was examined.
 """
@@ -22,7 +22,8 @@ class ClickWeights:
     appeal: float = 0.15
     taste: float = 1.7
     mood: float = 3.2
-    trend: float = 2.0
+    trend: float = 3.0
+    satiety: float = 4.0
     rank_exponent: float = 0.8
     """Examination falls as (p + 1) to the minus this; 0.7 to 1 is measured on real lists."""
 
@@ -62,6 +63,7 @@ class Clicks:
             + weights.taste * taste
             + weights.mood * mood
             + weights.trend * trend
+            - weights.satiety * self._moods.satiety(users, slates, at_s)
         )
 
     def chances(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:

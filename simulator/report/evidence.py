@@ -27,10 +27,16 @@ class Evidence:
     exchanges: Sequence[Exchange]
     truths: Sequence[GroundTruth] = ()
     records: Sequence[Document] = ()
+    seen_at_s: Mapping[str, float] = field(default_factory=dict)
+    """When a record was public, by its id; its own ``at_s`` is the end of the tick it judged."""
     readings: Sequence[Document] = ()
     feedback_sent: int = 0
     feedback_problems: Mapping[str, int] = field(default_factory=dict)
     watched_arm: str = "primary"
+
+    def public_at_s(self, record: Document) -> float:
+        """When the record, and the plan of its commit, could be read by others."""
+        return self.seen_at_s.get(record["id"], float(record["at_s"]))
 
     @property
     def decisions(self) -> list[Document]:

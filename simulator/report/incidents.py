@@ -33,15 +33,19 @@ def incidents(evidence: Evidence) -> list[Incident]:
         if record.get("incident"):
             by_id.setdefault(record["incident"], []).append(record)
     return [
-        _incident(name, records)
+        _incident(evidence, name, records)
         for name, records in by_id.items()
         if any(record["phase"] == "opened" for record in records)
     ]
 
 
-def _incident(name: str, records: list[Document]) -> Incident:
+def _incident(evidence: Evidence, name: str, records: list[Document]) -> Incident:
     opened = next(record for record in records if record["phase"] == "opened")
-    acting = [r["at_s"] for r in records if r["phase"] == "acting" and r.get("enforced", True)]
+    acting = [
+        evidence.public_at_s(record)
+        for record in records
+        if record["phase"] == "acting" and record.get("enforced", True)
+    ]
     held_s = [c["held_s"] for c in opened.get("conditions", ()) if c["met"] == "met"]
     phases = [record for record in records if record["phase"] in _PHASES]
     return Incident(

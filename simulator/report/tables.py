@@ -16,6 +16,7 @@ def rendered(report: Report) -> RenderableType:
     parts: list[RenderableType] = [_phases_table(report.phases)]
     if report.healings:
         parts.append(_healings_table(report.healings))
+        parts.extend(Text(f"{h.fault}: {h.why}") for h in report.healings)
     if report.decisions:
         parts.append(_decisions_table(report))
     parts.extend(Text(line, style="yellow") for line in _troubles(report))
@@ -34,7 +35,7 @@ def _phases_table(phases: tuple[PhaseReport, ...]) -> Table:
         "p95 of users": [_ms(p.users_p95_ms) for p in phases],
         "p95 of the primary, median / worst": [
             f"{_ms(p.primary_p95_ms)} / {_ms(p.primary_p95_max_ms)}" for p in phases
-        ],
+        ],  # cut at its deadline counts as slower than everything measurable
         "CTR (slates with a click)": [_percent(p.ctr, 1) for p in phases],
         "served by another arm": [_percent(p.fallback_share, 1) for p in phases],
         "not sent": [f"{p.not_sent:,}" for p in phases],
@@ -48,10 +49,9 @@ def _healings_table(healings: tuple[Healing, ...]) -> Table:
     table = Table(title="Seconds after the fault was put on", title_justify="left")
     for name in ("fault", "first breach", "plan published", "bad attempts gone", "recovered"):
         table.add_column(name, justify="left" if name == "fault" else "right")
-    table.add_column("")
     for h in healings:
         times = (h.breach_s, h.published_s, h.bad_gone_s, h.recovered_s)
-        table.add_row(h.fault, *(_seconds(time) for time in times), h.why)
+        table.add_row(h.fault, *(_seconds(time) for time in times))
     return table
 
 
@@ -89,7 +89,9 @@ def _percent(share: float | None, digits: int) -> str:
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f} ms"
+    if value is None:
+        return "–"
+    return f"> {MAXIMUM_MS:,.0f} ms" if value >= MAXIMUM_MS else f"{value:,.0f} ms"
 
 
 def _seconds(value: float | None) -> str:

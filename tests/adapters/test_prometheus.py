@@ -69,7 +69,6 @@ def test_the_controller_shows_itself(metrics):
     metrics.show_leader(True, 17)
     metrics.tick_s.observe(0.01)
     metrics.broken_messages.labels("selfright.served").inc()
-    metrics.journal_bytes.set(1234)
     scraped = _scrape(metrics)
     assert scraped[("selfright_commits_total", frozenset({("fate", "published")}))] == 2
     assert scraped[("selfright_commits_total", frozenset({("fate", "behind")}))] == 1
@@ -78,7 +77,6 @@ def test_the_controller_shows_itself(metrics):
     assert scraped[("selfright_tick_seconds_count", frozenset())] == 1
     topic = frozenset({("topic", "selfright.served")})
     assert scraped[("selfright_broken_messages_total", topic)] == 1
-    assert scraped[("selfright_journal_bytes", frozenset())] == 1234
 
 
 def test_a_port_that_is_taken_gets_one_clear_line(metrics):

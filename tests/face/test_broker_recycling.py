@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from controller.core.readings import Reading, ReadingState, SignalKey
+from controller.shell.readings_file import ReadingsFile
 from selfright.broker_recycling import LEAST_GAP_S, BrokerRecycling
+from serving.pipeline.lag_file import LagFile
 
 
-def _lags(folder: Path, **lag_s: float) -> None:
+def _lags(folder: Path, *, controller: float | None = None, pipeline: float | None = None) -> None:
     (folder / "run").mkdir(exist_ok=True)
-    for reader, lag in lag_s.items():
-        (folder / "run" / f"{reader}.lag.json").write_text(json.dumps({"lag_s": lag}))
+    if controller is not None:
+        reading = Reading(controller, ReadingState.OK, 0, 0.0, 0.0)
+        key = SignalKey("source.lag_s", (("topic", "served"),))
+        ReadingsFile(folder).write(1.0, {key: reading}, {})
+    if pipeline is not None:
+        LagFile(folder).write(pipeline, 1.0)
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ class LiveStack:
         return dict(status["plan"])
 
     def pid(self, child: str) -> int:
-        return processes(self.data_dir)[child]
+        return int(eventually(lambda: processes(self.data_dir).get(child), f"{child} runs"))
 
     def kill(self, child: str) -> None:
         """SIGKILL; returns when the supervisor has another one running."""

@@ -40,7 +40,7 @@ def test_a_candidate_from_this_run_is_promoted_by_approval(stack: LiveStack) -> 
     registry = Registry(stack.data_dir / "artifacts")
     candidate = registry.by_work(asked.removesuffix("-promote"))
     assert candidate is not None
-    assert registry.manifest(candidate).data["interactions_max_at_s"] > started_at_s
+    assert registry.manifest(candidate).data["last_at_s"] > started_at_s
     assert stack.plan()["arms"]["primary"]["version"] != candidate
 
     stack.must("approve", asked)

@@ -71,8 +71,7 @@ def shell(tmp_path: Path, slow_playbook: Path, make_service: Callable[..., Any])
         ),
         metrics=NoMetrics(),
     )
-    windows = {spec.name: spec.default_window_s for spec in catalogue.specs.values()}
-    return Shell(settings.for_judge(windows), "one", "test", ports)
+    return Shell(settings.for_judge(catalogue), "one", "test", ports)
 
 
 def run(shell: Shell, until_s: float) -> dict[str, Any]:
