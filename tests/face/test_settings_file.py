@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import BadInput
-from controller.settings_file import read_settings
+from controller.settings import Settings
+from controller.settings_file import read_settings, resolve
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -71,3 +72,9 @@ def test_bad_settings_get_one_located_line(tmp_path: Path, text: str, expected: 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nothere.yaml"):
         read_settings(tmp_path / "nothere.yaml", environ={})
+
+
+def test_the_sample_file_says_the_defaults() -> None:
+    root = Path(__file__).parent.parent.parent
+    sample = read_settings(root / "selfright.yaml", environ={})
+    assert sample == resolve(Settings(), root, environ={})
