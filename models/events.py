@@ -32,7 +32,7 @@ class Events:
     position: Codes
     clicked: NDArray[np.bool_]
     served: NDArray[np.bool_]
-    """False for history, which knows no unclicked rows."""
+    """False for rows of history that names clicks only, not what was shown beside them."""
     request: Codes
     """The same number for the rows of one request."""
     user_ids: NDArray[np.uint64]
@@ -60,14 +60,17 @@ def events_from(table: pa.Table) -> Events:
     """From a table of `models.interactions.SCHEMA`, oldest first."""
     item, item_ids = _encode(table["item_id"])
     user, user_ids = _encode(table["user_id"])
-    request, _ = _encode(table["request_id"])
+    request, request_ids = _encode(table["request_id"])
+    clicked = table["clicked"].to_numpy().astype(np.bool_)
+    misses = np.bincount(request[~clicked], minlength=len(request_ids))
+    by_source = pc.equal(table["source"], "served").to_numpy().astype(np.bool_)
     return Events(
         at_s=table["at_s"].to_numpy(),
         user=user,
         item=item,
         position=table["position"].to_numpy().astype(np.int64),
-        clicked=table["clicked"].to_numpy().astype(np.bool_),
-        served=pc.equal(table["source"], "served").to_numpy().astype(np.bool_),
+        clicked=clicked,
+        served=by_source | (misses[request] > 0),
         request=request,
         user_ids=np.asarray(user_ids.to_numpy(zero_copy_only=False), dtype=np.uint64),
         item_ids=np.asarray(item_ids.to_pylist(), dtype=np.str_),
