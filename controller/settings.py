@@ -6,10 +6,11 @@ environment (``SELFRIGHT_REDIS_PASSWORD``, ``SELFRIGHT_TOKEN_KEY``) and are neve
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from controller.core.readings import Catalogue
 from controller.core.settings import ArmSettings, JudgeSettings
@@ -20,6 +21,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")]
 
 REDIS_PASSWORD_ENV = "SELFRIGHT_REDIS_PASSWORD"  # noqa: S105  (a name, not a secret)
 TOKEN_KEY_ENV = "SELFRIGHT_TOKEN_KEY"  # noqa: S105
+
+
+_HOST_PORT = re.compile(r"[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
+_REDIS_URL = re.compile(r"rediss?://[A-Za-z0-9_.\-]+(:\d{1,5})?(/\d+)?")
 
 
 class _Strict(BaseModel):
@@ -51,6 +56,30 @@ class Endpoints(_Strict):
     http_port: int = Field(default=8000, ge=0, le=65_535)
     metrics_port: int = Field(default=9464, ge=0, le=65_535)
     """Prometheus port of the controller, on loopback. 0: a free one."""
+
+    @field_validator("kafka")
+    @classmethod
+    def _kafka_is_an_address(cls, text: str) -> str:
+        if text and not all(_HOST_PORT.fullmatch(part) for part in text.split(",")):
+            raise ValueError(f"{text!r} is no Kafka address; accepted: HOST:PORT[,HOST:PORT]")
+        return text
+
+    @field_validator("redis")
+    @classmethod
+    def _redis_is_an_address_without_a_password(cls, text: str) -> str:
+        if text and not _REDIS_URL.fullmatch(text):
+            raise ValueError(
+                "no Redis address; accepted: redis://HOST:PORT/0, without a password "
+                f"(that one comes from {REDIS_PASSWORD_ENV})"
+            )
+        return text
+
+    @field_validator("ray")
+    @classmethod
+    def _ray_is_an_address(cls, text: str) -> str:
+        if text and text != "auto" and not _HOST_PORT.fullmatch(text.removeprefix("ray://")):
+            raise ValueError(f"{text!r} is no Ray address; accepted: auto, HOST:PORT")
+        return text
 
 
 class Retention(_Strict):

@@ -40,17 +40,23 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
 
 
 def resolve(settings: Settings, folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Make paths absolute and let the environment name existing endpoints."""
-    endpoints = settings.endpoints.model_dump()
-    for field, name in ENDPOINT_ENVS.items():
-        endpoints[field] = environ.get(name) or endpoints[field]
-    return settings.model_copy(
-        update={
-            "playbooks": folder / settings.playbooks,
-            "data_dir": folder / settings.data_dir,
-            "endpoints": Endpoints.model_validate(endpoints),
-        }
+    """Make paths absolute and let the environment name existing endpoints. Raises BadInput."""
+    named = {field: environ.get(name, "") for field, name in ENDPOINT_ENVS.items()}
+    resolved = settings.model_copy(
+        update={"playbooks": folder / settings.playbooks, "data_dir": folder / settings.data_dir}
     )
+    return with_endpoints(resolved, {field: value for field, value in named.items() if value})
+
+
+def with_endpoints(settings: Settings, changed: Mapping[str, str | int]) -> Settings:
+    """The same with other endpoints. Raises BadInput naming the field and what is accepted."""
+    try:
+        endpoints = Endpoints.model_validate({**settings.endpoints.model_dump(), **changed})
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = str(first["msg"]).removeprefix("Value error, ")
+        raise BadInput(what, field=f"endpoints.{'.'.join(map(str, first['loc']))}") from None
+    return settings.model_copy(update={"endpoints": endpoints})
 
 
 def _read_yaml(path: Path) -> Any:

@@ -32,7 +32,7 @@ class Events:
     position: Codes
     clicked: NDArray[np.bool_]
     served: NDArray[np.bool_]
-    """False for rows of history that names clicks only, not what was shown beside them."""
+    """False for history, which knows no unclicked rows."""
     request: Codes
     """The same number for the rows of one request."""
     user_ids: NDArray[np.uint64]
@@ -60,17 +60,14 @@ def events_from(table: pa.Table) -> Events:
     """From a table of `models.interactions.SCHEMA`, oldest first."""
     item, item_ids = _encode(table["item_id"])
     user, user_ids = _encode(table["user_id"])
-    request, request_ids = _encode(table["request_id"])
-    clicked = table["clicked"].to_numpy().astype(np.bool_)
-    misses = np.bincount(request[~clicked], minlength=len(request_ids))
-    by_source = pc.equal(table["source"], "served").to_numpy().astype(np.bool_)
+    request, _ = _encode(table["request_id"])
     return Events(
         at_s=table["at_s"].to_numpy(),
         user=user,
         item=item,
         position=table["position"].to_numpy().astype(np.int64),
-        clicked=clicked,
-        served=by_source | (misses[request] > 0),
+        clicked=table["clicked"].to_numpy().astype(np.bool_),
+        served=pc.equal(table["source"], "served").to_numpy().astype(np.bool_),
         request=request,
         user_ids=np.asarray(user_ids.to_numpy(zero_copy_only=False), dtype=np.uint64),
         item_ids=np.asarray(item_ids.to_pylist(), dtype=np.str_),
@@ -120,6 +117,6 @@ def sample(count: int, limit: int, rng: np.random.Generator) -> Codes:
     return np.sort(rng.choice(count, size=limit, replace=False))
 
 
-def names(events: Events, codes: Sequence[int]) -> tuple[str, ...]:
+def names(events: Events, codes: Sequence[int] | Codes) -> tuple[str, ...]:
     """Item ids of item codes."""
-    return tuple(str(item) for item in events.item_ids[list(codes)])
+    return tuple(events.item_ids[np.asarray(codes, dtype=np.int64)].tolist())

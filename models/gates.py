@@ -21,12 +21,14 @@ CLICKS_LIMIT = 1_000
 
 def features_at(events: Events, history: ClickHistory, user: int, at_s: float) -> FeatureValues:
     """What the feature store would have served this user code at that moment."""
+    return FeatureValues(names(events, history.recent(user, at_s)), hour_at(events, history, at_s))
+
+
+def hour_at(events: Events, history: ClickHistory, at_s: float) -> dict[str, float]:
+    """Clicks per item in the hour before, as the feature store would have served them."""
     counts = history.hour_counts(at_s)
     hot = np.flatnonzero(counts)
-    return FeatureValues(
-        names(events, history.recent(user, at_s)),
-        dict(zip(names(events, hot.tolist()), counts[hot].astype(float).tolist(), strict=True)),
-    )
+    return dict(zip(names(events, hot), counts[hot].astype(float).tolist(), strict=True))
 
 
 def hit_rate(model: Recommender, history: ClickHistory, events: Events, *, seed: int) -> float:

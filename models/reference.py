@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from models.artifact import ReferenceBins
-from models.events import ClickHistory, Events, sample
-from models.gates import features_at
-from models.recommender import Recommender
+from models.events import ClickHistory, Events, names, sample
+from models.gates import hour_at
+from models.interactions import HOUR_S
+from models.recommender import FeatureValues, Recommender
 
-REQUESTS_LIMIT = 4_000
+REQUESTS_LIMIT = 50_000
+"""Only edges and counts are kept, so a large reference costs time once and no room."""
+NEWEST_SHARE = 0.3
+SLOT_S = 15.0
+"""Requests of this long share one reading of the hour's counters."""
 BINS = 10
 
 
@@ -28,19 +33,32 @@ def reference_bins(rows: Sequence[Mapping[str, float]]) -> tuple[ReferenceBins, 
 def reference_of(
     model: Recommender, history: ClickHistory, events: Events, *, seed: int
 ) -> tuple[ReferenceBins, ...]:
-    """Bins of the model's inputs over at most 4,000 requests of ``events``."""
+    """Bins of the model's inputs over at most 50,000 of the newest requests of ``events``."""
+    requests = _newest_requests(events, np.random.default_rng(seed))
+    rows: list[Mapping[str, float]] = []
+    slot = -1
+    hour: Mapping[str, float] = {}
+    for user, at_s in zip(requests.user.tolist(), requests.at_s.tolist(), strict=True):
+        if int(at_s // SLOT_S) != slot:
+            slot = int(at_s // SLOT_S)
+            hour = hour_at(events, history, slot * SLOT_S)
+        features = FeatureValues(names(events, history.recent(user, at_s)), hour)
+        rows.append(model.recommend(int(events.user_ids[user]), 10, features).inputs)
+    return reference_bins(rows)
+
+
+def _newest_requests(events: Events, rng: np.random.Generator) -> Events:
+    """One row per request, in time order: a sample of the newest `NEWEST_SHARE`, and where that is
+    too few the newest there are. Requests of the first hour, whose counters are not full, come in
+    only where there is nothing else."""
     _, first = np.unique(events.request, return_index=True)
     requests = events.rows(np.sort(first))
-    requests = requests.rows(sample(len(requests), REQUESTS_LIMIT, np.random.default_rng(seed)))
-    rows = [
-        model.recommend(
-            int(events.user_ids[user]),
-            10,
-            features_at(events, history, int(user), float(at_s)),
-        ).inputs
-        for user, at_s in zip(requests.user, requests.at_s, strict=True)
-    ]
-    return reference_bins(rows)
+    full = np.flatnonzero(requests.at_s >= events.at_s[0] + HOUR_S)
+    if len(full):
+        requests = requests.rows(full)
+    newest = max(REQUESTS_LIMIT, round(NEWEST_SHARE * len(requests)))
+    requests = requests.rows(slice(max(0, len(requests) - newest), None))
+    return requests.rows(sample(len(requests), REQUESTS_LIMIT, rng))
 
 
 def _bins(feature: str, raw: Sequence[float]) -> ReferenceBins:

@@ -86,13 +86,12 @@ def train_factorization(table: pa.Table, *, seed: int = 0, dims: int = DIMS) -> 
         seed=seed,
     )
     factors = _fit(events, dims, seed)
-    _, recent = _split(events, LEARN_WEIGHTS_FROM)
     return Trained(
         kind=Factorization.kind,
         arrays=to_arrays(factors),
         parameters=to_parameters(weights),
         gate_metrics=metrics,
-        reference=reference_of(Factorization("", factors, weights), history, recent, seed=seed),
+        reference=reference_of(Factorization("", factors, weights), history, events, seed=seed),
         data=_described(events),
     )
 

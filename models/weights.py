@@ -2,7 +2,7 @@
 
 Each example is an item at a past request with the features known then; the label is the click.
 The position it was shown at is fitted along and left out afterwards, so that a click owed to the
-top of the slate is not credited to the item. Where a history names clicks only, items drawn at
+top of the slate is not credited to the item. History has no unclicked rows: there, items drawn at
 random stand for what was not clicked.
 """
 
@@ -52,21 +52,16 @@ def fit_weights(factors: Factors, history: ClickHistory, events: Events, *, seed
 
 
 def with_negatives(events: Events, rng: np.random.Generator) -> Events:
-    """At most 20,000 rows in time order: clicks, and what was shown beside them but not clicked.
-
-    Where clicks are rare they are all kept and the others sampled (case-control: it moves nothing
-    but the intercept). Clicks of a history that names nothing else get random unclicked items.
-    """
-    clicks_limit = EXAMPLES_LIMIT // (1 + NEGATIVES_PER_CLICK)
-    shown, bare = events.rows(events.served), events.rows(~events.served & events.clicked)
-    if not len(shown):
-        return _beside_random(bare.rows(sample(len(bare), clicks_limit, rng)), rng)
-    hits, misses = np.flatnonzero(shown.clicked), np.flatnonzero(~shown.clicked)
-    hits = hits[sample(len(hits), max(clicks_limit, EXAMPLES_LIMIT - len(misses)), rng)]
-    misses = misses[sample(len(misses), EXAMPLES_LIMIT - len(hits), rng)]
-    chosen = shown.rows(np.sort(np.concatenate([hits, misses])))
-    few = sample(len(bare), len(chosen) // (1 + NEGATIVES_PER_CLICK), rng)
-    return _merge(chosen, _beside_random(bare.rows(few), rng))
+    """At most 20,000 rows in time order, where history's clicks bring random unclicked items."""
+    chosen = events.rows(sample(len(events), EXAMPLES_LIMIT // (1 + NEGATIVES_PER_CLICK), rng))
+    if events.served.any():
+        shown = events.rows(events.served)
+        chosen = shown.rows(sample(len(shown), EXAMPLES_LIMIT, rng))
+        history = events.rows(~events.served & events.clicked)
+        few = sample(len(history), len(chosen) // (1 + NEGATIVES_PER_CLICK), rng)
+        past = _beside_random(history.rows(few), rng)
+        return _merge(chosen, past)
+    return _beside_random(chosen.rows(chosen.clicked), rng)
 
 
 def example_features(factors: Factors, history: ClickHistory, examples: Events) -> Features:

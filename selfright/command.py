@@ -10,8 +10,8 @@ import typer
 
 from controller.errors import BadInput
 from controller.origin import check_origin
-from controller.settings import Endpoints, Settings
-from controller.settings_file import read_settings, resolve
+from controller.settings import Settings
+from controller.settings_file import read_settings, resolve, with_endpoints
 from selfright import (
     decisions_command,
     demo_command,
@@ -70,14 +70,11 @@ def up(
 def _with_flags(
     settings: Settings, addresses: dict[str, str], port: int | None, data_dir: Path | None
 ) -> Settings:
-    ends = settings.endpoints.model_dump()
-    ends.update({name: address for name, address in addresses.items() if address})
+    changed: dict[str, str | int] = {n: address for n, address in addresses.items() if address}
     if port is not None:
-        ends["http_port"] = port
-    update: dict[str, object] = {"endpoints": Endpoints.model_validate(ends)}
-    if data_dir is not None:
-        update["data_dir"] = data_dir.resolve()
-    return settings.model_copy(update=update)
+        changed["http_port"] = port
+    found = with_endpoints(settings, changed)
+    return found if data_dir is None else found.model_copy(update={"data_dir": data_dir.resolve()})
 
 
 def main() -> None:

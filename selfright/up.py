@@ -17,8 +17,9 @@ from pathlib import Path
 
 from controller.adapters.kafka_topics import ensure_topics
 from controller.adapters.redis_store import check_store
-from controller.errors import BadInput
-from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Endpoints, Settings
+from controller.errors import BadInput, Rejected
+from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Settings
+from controller.settings_file import with_endpoints
 from selfright.broker_recycling import BrokerRecycling
 from selfright.first_models import ensure_models
 from selfright.python_child import PythonChild
@@ -28,6 +29,7 @@ from selfright.stack.broker import EmbeddedBroker
 from selfright.stack.child_process import free_port, is_port_free
 from selfright.stack.redis_server import EmbeddedRedis
 from selfright.supervisor import Supervised, Supervisor
+from simulator.population.ratings_file import read_ratings
 
 WATCH_EVERY_S = 0.25
 TOPICS_CAP_S = 30.0
@@ -50,9 +52,9 @@ def run_up(
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
+    _check_before_anything_changes(settings, ratings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.data_dir):
-        _check_http_port(settings)
         secrets = load_or_make_secrets(settings.data_dir)
         os.environ.update(secrets)
         ensure_models(
@@ -86,8 +88,6 @@ def _run(
         servers: list[Supervised] = [server for server in (broker, redis) if server is not None]
         supervisor.start(servers, stopping.is_set)
         resolved = _resolved(settings, broker, redis)
-        ensure_topics(resolved.endpoints.kafka, resolved.partitions, TOPICS_CAP_S)
-        check_store(resolved.endpoints.redis, secrets[REDIS_PASSWORD_ENV])
         path = write_run_settings(resolved)
         supervisor.start(
             [_python_child(name, path, resolved, secrets) for name in CHILDREN], stopping.is_set
@@ -118,14 +118,13 @@ def _resolved(
     settings: Settings, broker: EmbeddedBroker | None, redis: EmbeddedRedis | None
 ) -> Settings:
     ends = settings.endpoints
-    filled = {
-        **ends.model_dump(),
+    filled: dict[str, str | int] = {
         "kafka": broker.bootstrap if broker else ends.kafka,
         "redis": redis.url if redis else ends.redis,
         "http_port": ends.http_port or free_port(),
         "metrics_port": ends.metrics_port or free_port(),
     }
-    return settings.model_copy(update={"endpoints": Endpoints.model_validate(filled)})
+    return with_endpoints(settings, filled)
 
 
 def _python_child(
@@ -144,7 +143,7 @@ def _url(settings: Settings) -> str:
     return f"http://{settings.endpoints.http_host}:{settings.endpoints.http_port}"
 
 
-def _check_http_port(settings: Settings) -> None:
+def _check_before_anything_changes(settings: Settings, ratings: Path | None) -> None:
     ends = settings.endpoints
     if ends.http_port and not is_port_free(ends.http_port, ends.http_host):
         raise BadInput(
@@ -152,6 +151,15 @@ def _check_http_port(settings: Settings) -> None:
             "a free port (--port N), or 0 for any free one",
             field="endpoints.http_port",
         )
+    if ratings is not None:
+        read_ratings(ratings)
+    if ends.redis:
+        try:
+            check_store(ends.redis, os.environ.get(REDIS_PASSWORD_ENV))
+        except Rejected as error:
+            raise BadInput(str(error), field=REDIS_PASSWORD_ENV) from None
+    if ends.kafka:
+        ensure_topics(ends.kafka, settings.partitions, TOPICS_CAP_S)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The click model: P(click at position p) is examine(p) * sigmoid(appeal + taste + mood + trend - satiety).
+"""The click model: P(click at position p) is examine(p) * sigmoid(appeal + taste + mood + trend).
 
 Position-biased (PBM). Every item is clicked independently given that it was examined.
 """
@@ -18,12 +18,11 @@ from simulator.population.trends import Trends
 class ClickWeights:
     """Log-odds. The click rates are higher than on most sites, so that minutes suffice."""
 
-    intercept: float = -4.0
+    intercept: float = -5.5
     appeal: float = 0.15
     taste: float = 1.7
-    mood: float = 3.2
-    trend: float = 3.0
-    satiety: float = 4.0
+    mood: float = 4.5
+    trend: float = 4.0
     rank_exponent: float = 0.8
     """Examination falls as (p + 1) to the minus this; 0.7 to 1 is measured on real lists."""
 
@@ -63,7 +62,6 @@ class Clicks:
             + weights.taste * taste
             + weights.mood * mood
             + weights.trend * trend
-            - weights.satiety * self._moods.satiety(users, slates, at_s)
         )
 
     def chances(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:

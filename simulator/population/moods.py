@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.population.people import Floats, Integers, Population
-from simulator.population.satiety import Satiety
 from simulator.population.streams import Streams
 
 THEME_S = 300.0
@@ -30,7 +29,6 @@ class Moods:
         users, dimensions = population.taste.shape
         self._recent = np.zeros((users, dimensions))
         self._at_s = np.full(users, -np.inf)
-        self._satiety = Satiety(users)
         self._cumulated = np.cumsum(population.theme_chances, axis=1)
         streams = Streams(population.seed)
         phases_s = streams.named("theme phase").uniform(0, THEME_S, size=users)
@@ -57,10 +55,6 @@ class Moods:
         recent = self._faded(users, at_s)
         return np.asarray(recent / np.maximum(np.linalg.norm(recent, axis=1, keepdims=True), 1.0))
 
-    def satiety(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:
-        """(n, k) how much each user had enough of each item of their slate, 0 to 1."""
-        return self._satiety.levels(users, slates, at_s)
-
     def follow(
         self, users: Integers, slates: Integers, clicked: NDArray[np.bool_], at_s: Floats
     ) -> None:
@@ -70,7 +64,6 @@ class Moods:
         pull = np.einsum("nk,nkd->nd", weights, vectors)
         self._recent[users] = self._faded(users, at_s) + pull
         self._at_s[users] = at_s
-        self._satiety.follow(users, slates, clicked, at_s)
 
     def _faded(self, users: Integers, at_s: Floats) -> Floats:
         elapsed_s = np.maximum(at_s - self._at_s[users], 0.0)

@@ -1,4 +1,4 @@
-"""What is talked about right now: a few items rise and fall over minutes.
+"""What is talked about right now: a few items rise and fall within an hour.
 
 A function of time alone (no state), so history and live traffic see the same trends.
 """
@@ -12,9 +12,9 @@ import numpy as np
 from simulator.population.people import Floats, Population
 from simulator.population.streams import Streams
 
-TREND_SLOT_S = 900.0
+TREND_SLOT_S = 1_800.0
 """An item rises during one slot and falls during the next."""
-TRENDING_SHARE = 0.04
+TRENDING_SHARE = 0.06
 
 
 class Trends:
@@ -22,8 +22,7 @@ class Trends:
 
     def __init__(self, population: Population) -> None:
         self._streams = Streams(population.seed)
-        self._weights = np.sqrt(population.popularity)
-        self._weights /= self._weights.sum()
+        self._weights = population.popularity
         self._count = max(1, round(TRENDING_SHARE * len(self._weights)))
         self._peaks = lru_cache(maxsize=8)(self._draw_peaks)
 

@@ -34,6 +34,8 @@ def clients():
 def _send(writer, *values: bytes) -> None:
     for value in values:
         assert writer.send(SERVED, value, headers={}, partition=0)
+    # Acknowledged, so that nothing of it is sent again after a kill.
+    assert writer.flush(30.0)
 
 
 @pytest.mark.kills

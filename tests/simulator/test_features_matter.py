@@ -1,0 +1,169 @@
+"""Stale or shifted features lower the CTR of simulated users.
+
+The closed world in virtual time: users, a factorization trained on their history, and the
+pipeline's feature state, sync and faults. Only transport is left out: no HTTP, bus or Redis.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.bootstrap import bootstrap
+from models.interactions import write_rows
+from models.recommender import FeatureValues, Recommender
+from models.registry import Registry
+from serving.features import ITEM_HOUR, USER_RECENT, FeatureWrite
+from serving.pipeline.feature_faults import FaultFile
+from serving.pipeline.feature_state import FeatureState
+from serving.pipeline.feature_sync import FeatureSync
+from serving.pipeline.joiner import Click
+from serving.routing.identity import hash_user
+from simulator.population import Population, from_ratings, generated
+from simulator.population.crowd import Crowd, Visit
+from simulator.population.history import history
+
+START_S = 1_700_000_000.0
+HISTORY_HOURS = 12.0
+KEY = b"a key"
+RATE_PER_S = 5.0
+WARM_S = 1_200.0
+"""All conditions share this beginning; then the fault comes."""
+PAUSE_S = 4_500.0
+"""Nobody comes for this long: what is frozen is of another hour then."""
+SETTLE_S = 600.0
+MEASURED_S = 1_200.0
+SYNC_S = 2.0
+Z_LEAST = 3.0
+FAULTS: Mapping[str, Mapping[str, object]] = {
+    "fresh": {},
+    "stale user_recent": {"frozen_groups": [USER_RECENT]},
+    "stale item_hour": {"frozen_groups": [ITEM_HOUR]},
+    "shifted user_recent": {"shifted_groups": {USER_RECENT: 1.0}},
+    "shifted item_hour": {"shifted_groups": {ITEM_HOUR: 5.0}},
+}
+
+
+@dataclass(slots=True)
+class Store:
+    """A feature store that is always there."""
+
+    recent: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    item_hour: Mapping[str, float] = field(default_factory=dict)
+
+    def holds_our_last_write(self) -> bool:
+        return True
+
+    def write(self, change: FeatureWrite) -> None:
+        self.recent |= {user: tuple(items) for user, items in change.recent.items()}
+        if change.item_hour is not None:
+            self.item_hour = dict(change.item_hour)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Clicked slates out of ``slates``, and clicks over all of them."""
+
+    slates: int
+    clicked: int
+    clicks: int
+
+    @property
+    def ctr(self) -> float:
+        return self.clicked / self.slates
+
+    def z_above(self, other: Measured) -> float:
+        """One-sided two-proportion z that our share of clicked slates is the higher one."""
+        pooled = (self.clicked + other.clicked) / (self.slates + other.slates)
+        spread = np.sqrt(pooled * (1.0 - pooled) * (1.0 / self.slates + 1.0 / other.slates))
+        return float((self.ctr - other.ctr) / spread)
+
+
+class Service:
+    """A crowd, a model, and the features in between, as of one moment."""
+
+    def __init__(self, population: Population, model: Recommender) -> None:
+        self._population = population
+        self._model = model
+        self._user_ids = [hash_user(KEY, user) for user in population.user_ids]
+        self._crowd = Crowd(population, 5, {})
+        self._state = FeatureState()
+        self._store = Store()
+        self._sync = FeatureSync(self._state, self._store)
+        self._clicks: list[Click] = []
+        self._synced_at_s = -np.inf
+
+    def visits(self) -> Iterator[Visit]:
+        return self._crowd.visits(RATE_PER_S)
+
+    def serve(self, visits: Sequence[Visit], faults: FaultFile, pause_s: float = 0.0) -> list[int]:
+        """Clicks on each slate."""
+        return [self._serve(visit, START_S + visit.offset_s + pause_s, faults) for visit in visits]
+
+    def _serve(self, visit: Visit, at_s: float, faults: FaultFile) -> int:
+        if at_s >= self._synced_at_s + SYNC_S:
+            self._synced_at_s = at_s
+            self._state.add(self._clicks)
+            self._clicks = []
+            assert self._sync.sync(at_s, at_s, faults.read()) is not None
+        user = self._user_ids[visit.user]
+        features = FeatureValues(self._store.recent.get(user, ()), self._store.item_hour)
+        slate = self._model.recommend(user, 10, features).item_ids
+        self._state.learn_items(slate)
+        look = self._crowd.look(visit, [self._population.item_index[item] for item in slate], at_s)
+        self._clicks += [Click(user, slate[position], at_s) for position in look.clicked]
+        return len(look.clicked)
+
+
+def measured(population: Population, folder: Path) -> dict[str, Measured]:
+    """What users clicked long after each fault came on, everything else being the same."""
+    table = history(population, 1, HISTORY_HOURS, START_S, key=KEY)
+    write_rows(folder / "interactions", "history-1.parquet", table)
+    version = bootstrap(folder, START_S, seed=1)["primary"]
+    service = Service(population, Registry(folder / "artifacts").load(version))
+    end_s = WARM_S + SETTLE_S + MEASURED_S
+    visits = list(takewhile(lambda visit: visit.offset_s < end_s, service.visits()))
+    warm = sum(visit.offset_s < WARM_S for visit in visits)
+    settled = sum(visit.offset_s < WARM_S + SETTLE_S for visit in visits)
+    service.serve(visits[:warm], FaultFile(None))
+    found = {}
+    for name, features in FAULTS.items():
+        path = folder / "faults.json"
+        path.write_text(json.dumps({"features": features}))
+        clicks = copy.deepcopy(service).serve(visits[warm:], FaultFile(path), PAUSE_S)
+        counted = np.array(clicks[settled - warm :])
+        found[name] = Measured(len(counted), int((counted > 0).sum()), int(counted.sum()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def of_generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+    return measured(generated(1), tmp_path_factory.mktemp("generated"))
+
+
+@pytest.fixture(scope="module")
+def of_movielens(
+    tmp_path_factory: pytest.TempPathFactory, movielens_ratings: Path
+) -> dict[str, Measured]:
+    return measured(from_ratings(movielens_ratings), tmp_path_factory.mktemp("movielens"))
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "fresh"])
+def test_stale_or_shifted_features_lower_the_ctr_of_generated_users(
+    of_generated: dict[str, Measured], fault: str
+) -> None:
+    assert of_generated["fresh"].z_above(of_generated[fault]) > Z_LEAST, of_generated
+
+
+@pytest.mark.parametrize("fault", ["stale user_recent", "shifted user_recent"])
+def test_stale_or_shifted_recent_items_lower_the_ctr_of_movielens_users(
+    of_movielens: dict[str, Measured], fault: str
+) -> None:
+    assert of_movielens["fresh"].z_above(of_movielens[fault]) > Z_LEAST, of_movielens
