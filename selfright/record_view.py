@@ -103,7 +103,8 @@ def _facts(document: Mapping[str, Any]) -> Table:
         if document.get(name):
             grid.add_row(Text(label, "dim"), Text(str(document[name])))
     for name, value in sorted(document["details"].items()):
-        grid.add_row(Text(name, "dim"), Text(str(value)))
+        if value not in ([], {}, "", None):
+            grid.add_row(Text(name.replace("_", " "), "dim"), Text(_plain(value)))
     return grid
 
 
@@ -130,9 +131,42 @@ def _claims(document: Mapping[str, Any]) -> RenderableType:
     before, after = document["claims_before"], document["claims_after"]
     if before == after:
         return Text("claims unchanged", "dim")
-    lines = [Text.assemble(("- ", "red"), str(claim)) for claim in before if claim not in after]
-    lines += [Text.assemble(("+ ", "green"), str(claim)) for claim in after if claim not in before]
+    lines = [
+        Text.assemble(("claim dropped  ", "red"), _claim(claim))
+        for claim in before
+        if claim not in after
+    ]
+    lines += [
+        Text.assemble(("claim made     ", "green"), _claim(claim))
+        for claim in after
+        if claim not in before
+    ]
     return Group(*lines)
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    """``route: source primary, target fallback, share 100 %, priority 50``"""
+    told = {name: value for name, value in claim.items() if name not in ("kind", "since_s")}
+    parts = [
+        f"{name.removesuffix('_s').replace('_', ' ')} "
+        + (f"{value:.0%}" if name == "share" else _plain(value))
+        for name, value in told.items()
+        if value not in ([], {}, "", None)
+    ]
+    return f"{claim['kind']}: {', '.join(parts)}"
+
+
+def _plain(value: object) -> str:
+    """Values as a person writes them: no quotes, no brackets."""
+    match value:
+        case list() | tuple():
+            return "; ".join(_plain(each) for each in value)
+        case dict():
+            return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
 
 
 def _number(value: float | None) -> str:

@@ -18,11 +18,11 @@ from simulator.population.trends import Trends
 class ClickWeights:
     """Log-odds. The click rates are higher than on most sites, so that minutes suffice."""
 
-    intercept: float = -5.5
+    intercept: float = -6.0
     appeal: float = 0.15
     taste: float = 1.7
-    mood: float = 4.5
-    trend: float = 4.0
+    mood: float = 5.5
+    trend: float = 4.5
     rank_exponent: float = 0.8
     """Examination falls as (p + 1) to the minus this; 0.7 to 1 is measured on real lists."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models.bootstrap import bootstrap
 from models.interactions import write_rows
@@ -39,7 +40,7 @@ WARM_S = 1_200.0
 PAUSE_S = 4_500.0
 """Nobody comes for this long: what is frozen is of another hour then."""
 SETTLE_S = 600.0
-MEASURED_S = 1_200.0
+MEASURED_S = 1_500.0
 SYNC_S = 2.0
 Z_LEAST = 3.0
 FAULTS: Mapping[str, Mapping[str, object]] = {
@@ -69,21 +70,19 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Clicked slates out of ``slates``, and clicks over all of them."""
+    """``clicks`` on each slate, (slates,)."""
 
-    slates: int
-    clicked: int
-    clicks: int
+    clicks: NDArray[np.int64]
 
-    @property
-    def ctr(self) -> float:
-        return self.clicked / self.slates
+    def __repr__(self) -> str:
+        clicked = (self.clicks > 0).mean()
+        return f"{clicked:.3f} of {len(self.clicks)} clicked, {self.clicks.mean():.3f} clicks each"
 
     def z_above(self, other: Measured) -> float:
-        """One-sided two-proportion z that our share of clicked slates is the higher one."""
-        pooled = (self.clicked + other.clicked) / (self.slates + other.slates)
-        spread = np.sqrt(pooled * (1.0 - pooled) * (1.0 / self.slates + 1.0 / other.slates))
-        return float((self.ctr - other.ctr) / spread)
+        """One-sided z that our clicks per slate are more. Slates are the units: clicks on one
+        slate depend on each other."""
+        spread = sum(each.clicks.var() / len(each.clicks) for each in (self, other))
+        return float((self.clicks.mean() - other.clicks.mean()) / np.sqrt(spread))
 
 
 class Service:
@@ -138,8 +137,7 @@ def measured(population: Population, folder: Path) -> dict[str, Measured]:
         path = folder / "faults.json"
         path.write_text(json.dumps({"features": features}))
         clicks = copy.deepcopy(service).serve(visits[warm:], FaultFile(path), PAUSE_S)
-        counted = np.array(clicks[settled - warm :])
-        found[name] = Measured(len(counted), int((counted > 0).sum()), int(counted.sum()))
+        found[name] = Measured(np.array(clicks[settled - warm :], dtype=np.int64))
     return found
 
 
