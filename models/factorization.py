@@ -6,8 +6,9 @@ score(u, i) = w_user · u·v_i + w_recent · r·v_i + w_hot · heat_i(last hour)
 v are the right singular vectors of the normalized click matrix (PureSVD, Cremonesi et al. 2010),
 u is the user's clicks folded into them and r the fading mean direction of the recent items, so both
 live in one space and a user who was never trained on is served by r, the hour and the items alone.
-heat is the log of an item's share of the hour's clicks (`models/heat.py`), so that a busy hour looks
-like a quiet one with the same mix. The weights are learned from what was known at each past request (`models/weights.py`).
+heat is the log of an item's share of the hour's clicks (`models/heat.py`), so that a busy hour
+looks like a quiet one with the same mix. The weights are learned from what was known at each past
+request (`models/weights.py`).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import playbooks
 from controller.errors import BadInput
 from controller.origin import check_origin
 from controller.settings import Settings
@@ -62,9 +63,19 @@ def up(
     from selfright.up import run_up  # noqa: PLC0415  (imports Kafka and Redis clients)
 
     with one_line_errors():
-        found = read_settings(settings) if settings else resolve(Settings(), Path.cwd())
+        found = read_settings(settings) if settings else _default_settings()
         found = _with_flags(found, {"kafka": kafka, "redis": redis, "ray": ray}, port, data_dir)
         run_up(found, ratings=ratings, seed=seed, say=say)
+
+
+def _default_settings() -> Settings:
+    """Without a file: this folder's playbooks, or the shipped ones where it has none."""
+    found = resolve(Settings(), Path.cwd())
+    if found.playbooks.is_dir():
+        return found
+    shipped = Path(playbooks.__file__).parent
+    say(f"no folder {found.playbooks.name}/ here: using the shipped playbooks in {shipped}")
+    return found.model_copy(update={"playbooks": shipped})
 
 
 def _with_flags(

@@ -18,6 +18,8 @@ from pathlib import Path
 from controller.adapters.kafka_topics import ensure_topics
 from controller.adapters.redis_store import check_store
 from controller.errors import BadInput, Rejected
+from controller.language.loading import load_playbooks
+from controller.monitors.monitor_set import catalogue_of
 from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Settings
 from controller.settings_file import with_endpoints
 from selfright.broker_recycling import BrokerRecycling
@@ -151,6 +153,7 @@ def _check_before_anything_changes(settings: Settings, ratings: Path | None) -> 
             "a free port (--port N), or 0 for any free one",
             field="endpoints.http_port",
         )
+    load_playbooks(settings.playbooks, settings, catalogue_of(settings))
     if ratings is not None:
         read_ratings(ratings)
     if ends.redis:

@@ -115,12 +115,26 @@ def _run_application(settings: Settings) -> None:
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
     )
     deployments = importlib.import_module("serving.deployments")
-    serve.run(
-        deployments.application(settings),
-        name=settings.service,
-        route_prefix="/",
-        blocking=False,
-    )
+    try:
+        serve.run(
+            deployments.application(settings),
+            name=settings.service,
+            route_prefix="/",
+            blocking=False,
+        )
+    except RuntimeError as error:
+        raise Unavailable(_why_it_failed(serve, settings.service)) from error
+
+
+def _why_it_failed(serve: Any, name: str) -> str:
+    """What the replicas said, of which Ray's own error tells nothing."""
+    application = serve.status().applications.get(name)
+    for deployment, status in (application.deployments if application else {}).items():
+        lines = [line.strip() for line in str(status.message).splitlines() if line.strip()]
+        if lines and status.status != "HEALTHY":
+            errors = [line for line in lines if "Error" in line or "BadInput" in line] or lines
+            return f"deployment {deployment} does not start: {errors[-1]}"
+    return f"application {name} does not start; see Ray's logs"
 
 
 def _serve_on_theirs(settings: Settings, stop: threading.Event) -> int:

@@ -31,7 +31,7 @@ def _up(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProces
 
 def _assert_refused(done: subprocess.CompletedProcess[str], folder: Path, *expected: str) -> None:
     assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.splitlines()
+    (line,) = [line for line in done.stderr.splitlines() if "shipped playbooks" not in line]
     for text in expected:
         assert text in line
     assert not (folder / ".selfright").exists()
@@ -75,6 +75,19 @@ def test_a_malformed_ratings_file_is_named_with_line_and_field(tmp_path: Path) -
     path = tmp_path / "r.csv"
     path.write_text("userId,movieId,rating,timestamp\n1,2,x,3\n", encoding="utf-8")
     _assert_refused(_up(tmp_path, "--ratings", "r.csv"), tmp_path, "r.csv:2: rating: 'x'")
+
+
+def test_a_playbook_with_an_error_is_named(tmp_path: Path) -> None:
+    (tmp_path / "playbooks").mkdir()
+    path = tmp_path / "playbooks" / "bad.yaml"
+    path.write_text("version: 1\nplaybook: bad\n", encoding="utf-8")
+    _assert_refused(_up(tmp_path), tmp_path, "bad.yaml:1: owner: is missing")
+
+
+def test_a_settings_file_that_names_no_folder_of_playbooks(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("version: 1\nplaybooks: nowhere\n", encoding="utf-8")
+    done = _up(tmp_path, "--settings", "s.yaml")
+    _assert_refused(done, tmp_path, "nowhere: no such folder")
 
 
 @pytest.mark.live

@@ -23,7 +23,9 @@ HEAT_INPUTS = {"recent_heat", "top_heat"}
 
 
 @given(st.lists(st.integers(0, 1_000), min_size=1, max_size=50), st.integers(2, 100))
-def test_heat_keeps_the_order_of_counts_and_nearly_their_size(counts: list[int], times: int) -> None:
+def test_heat_keeps_the_order_of_counts_and_nearly_their_size(
+    counts: list[int], times: int
+) -> None:
     clicks = np.array(counts) + 20
     once, denser = heat_of(clicks), heat_of(clicks * times)
     assert (np.diff(once[np.argsort(clicks)]) >= 0.0).all()

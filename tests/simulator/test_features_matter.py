@@ -34,14 +34,16 @@ from simulator.population.history import history
 START_S = 1_700_000_000.0
 HISTORY_HOURS = 12.0
 KEY = b"a key"
-RATE_PER_S = 5.0
-WARM_S = 1_200.0
+RATE_PER_S = 4.0
+DAY_S = 86_400.0
+WARM_S = 900.0
 """All conditions share this beginning; then the fault comes."""
 PAUSE_S = 4_500.0
 """Nobody comes for this long: what is frozen is of another hour then."""
-SETTLE_S = 600.0
-MEASURED_S = 1_500.0
-SYNC_S = 2.0
+SETTLE_S = 300.0
+MEASURED_S = 900.0
+END_S = WARM_S + SETTLE_S + MEASURED_S
+SYNC_S = 3.0
 Z_LEAST = 3.0
 FAULTS: Mapping[str, Mapping[str, object]] = {
     "fresh": {},
@@ -88,11 +90,12 @@ class Measured:
 class Service:
     """A crowd, a model, and the features in between, as of one moment."""
 
-    def __init__(self, population: Population, model: Recommender) -> None:
+    def __init__(self, population: Population, model: Recommender, day: int) -> None:
         self._population = population
         self._model = model
         self._user_ids = [hash_user(KEY, user) for user in population.user_ids]
-        self._crowd = Crowd(population, 5, {})
+        self._crowd = Crowd(population, 5 + day, {})
+        self._start_s = START_S + day * DAY_S
         self._state = FeatureState()
         self._store = Store()
         self._sync = FeatureSync(self._state, self._store)
@@ -104,7 +107,9 @@ class Service:
 
     def serve(self, visits: Sequence[Visit], faults: FaultFile, pause_s: float = 0.0) -> list[int]:
         """Clicks on each slate."""
-        return [self._serve(visit, START_S + visit.offset_s + pause_s, faults) for visit in visits]
+        return [
+            self._serve(visit, self._start_s + visit.offset_s + pause_s, faults) for visit in visits
+        ]
 
     def _serve(self, visit: Visit, at_s: float, faults: FaultFile) -> int:
         if at_s >= self._synced_at_s + SYNC_S:
@@ -121,36 +126,45 @@ class Service:
         return len(look.clicked)
 
 
-def measured(population: Population, folder: Path) -> dict[str, Measured]:
-    """What users clicked long after each fault came on, everything else being the same."""
+def measured(
+    population: Population, folder: Path, faults: Sequence[str], days: int
+) -> dict[str, Measured]:
+    """What users clicked while each fault held, everything else being the same.
+
+    What trends is luck of the day, so the same model is watched on several.
+    """
     table = history(population, 1, HISTORY_HOURS, START_S, key=KEY)
     write_rows(folder / "interactions", "history-1.parquet", table)
     version = bootstrap(folder, START_S, seed=1)["primary"]
-    service = Service(population, Registry(folder / "artifacts").load(version))
-    end_s = WARM_S + SETTLE_S + MEASURED_S
-    visits = list(takewhile(lambda visit: visit.offset_s < end_s, service.visits()))
-    warm = sum(visit.offset_s < WARM_S for visit in visits)
-    settled = sum(visit.offset_s < WARM_S + SETTLE_S for visit in visits)
-    service.serve(visits[:warm], FaultFile(None))
-    found = {}
-    for name, features in FAULTS.items():
-        path = folder / "faults.json"
-        path.write_text(json.dumps({"features": features}))
-        clicks = copy.deepcopy(service).serve(visits[warm:], FaultFile(path), PAUSE_S)
-        found[name] = Measured(np.array(clicks[settled - warm :], dtype=np.int64))
-    return found
+    model = Registry(folder / "artifacts").load(version)
+    clicks: dict[str, list[int]] = {fault: [] for fault in faults}
+    for day in range(days):
+        service = Service(population, model, day)
+        visits = list(takewhile(lambda visit: visit.offset_s < END_S, service.visits()))
+        warm = sum(visit.offset_s < WARM_S for visit in visits)
+        settled = sum(visit.offset_s < WARM_S + SETTLE_S for visit in visits)
+        service.serve(visits[:warm], FaultFile(None))
+        for fault in faults:
+            path = folder / "faults.json"
+            path.write_text(json.dumps({"features": FAULTS[fault]}))
+            slates = copy.deepcopy(service).serve(visits[warm:], FaultFile(path), PAUSE_S)
+            clicks[fault] += slates[settled - warm :]
+    return {fault: Measured(np.array(counts)) for fault, counts in clicks.items()}
 
 
 @pytest.fixture(scope="module")
 def of_generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
-    return measured(generated(1), tmp_path_factory.mktemp("generated"))
+    return measured(generated(1), tmp_path_factory.mktemp("generated"), list(FAULTS), days=3)
 
 
 @pytest.fixture(scope="module")
 def of_movielens(
     tmp_path_factory: pytest.TempPathFactory, movielens_ratings: Path
 ) -> dict[str, Measured]:
-    return measured(from_ratings(movielens_ratings), tmp_path_factory.mktemp("movielens"))
+    faults = ["fresh", "stale user_recent", "shifted user_recent"]
+    return measured(
+        from_ratings(movielens_ratings), tmp_path_factory.mktemp("movielens"), faults, days=2
+    )
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "fresh"])
