@@ -96,10 +96,10 @@ class Factorization:
         """See `models.recommender.Kind`."""
         factors = Factors(
             arrays["user_ids"].astype(np.uint64),
-            arrays["users"].astype(np.float32),
+            _packed(arrays["users"]),
             arrays["item_ids"].astype(np.str_),
-            arrays["items"].astype(np.float32),
-            arrays["item_bias"].astype(np.float32),
+            _packed(arrays["items"]),
+            _packed(arrays["item_bias"]),
         )
         weights = Weights(**{f.name: parameters[f"weight_{f.name}"] for f in fields(Weights)})
         return cls(version, factors, weights)
@@ -201,3 +201,8 @@ def _top(scores: Vector, k: int) -> NDArray[np.intp]:
 def weight_vector(weights: Weights) -> NDArray[np.float64]:
     """(5,), in the order of the formula."""
     return np.array(astuple(weights), dtype=np.float64)
+
+
+def _packed(array: Array) -> Vector:
+    """One layout in memory however the array came here: sums, so scores, are the same bits."""
+    return np.ascontiguousarray(array, dtype=np.float32)

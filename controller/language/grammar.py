@@ -5,6 +5,7 @@ Knows no signals: whether names, labels and units fit is `conditions.py`'s quest
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -238,10 +239,12 @@ def signal_text(signal: ParsedSignal) -> str:
     return signal.name + (f"{{{labels}}}" if labels else "") + window
 
 
+_UNQUOTED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*|\$[A-Za-z_][A-Za-z0-9_]*")
+"""VALUE or VARIABLE of the grammar."""
+
+
 def _value_text(value: str) -> str:
-    plain = value.removeprefix("$").replace(".", "_").replace("-", "_")
-    simple = plain.isidentifier() or plain.isdigit()
-    return value if simple and plain.isascii() else f'"{value}"'
+    return value if _UNQUOTED.fullmatch(value) else f'"{value}"'
 
 
 def condition_text(parsed: ParsedCondition) -> str:

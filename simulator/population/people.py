@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -63,6 +62,8 @@ def unit_rows(vectors: Floats) -> Floats:
 
 def themes_of(item_vectors: Floats, themes: int, seed: int) -> tuple[Integers, Floats]:
     """Cluster the items: (cluster number per item, unit centroids)."""
+    from sklearn.cluster import KMeans  # noqa: PLC0415  (half a second, only to make a population)
+
     themes = min(themes, len(item_vectors))
     fitted = KMeans(n_clusters=themes, n_init=1, random_state=seed % 2**32).fit(item_vectors)
     return fitted.labels_.astype(np.int64), unit_rows(fitted.cluster_centers_.astype(np.float64))

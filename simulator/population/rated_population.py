@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.decomposition import TruncatedSVD
 
 from controller.errors import BadInput
 from simulator.population.people import Floats, Integers, Population, themes_of, unit_rows
@@ -75,6 +74,8 @@ def _factorized(
     means = np.bincount(ratings.users, ratings.values, len(user_counts)) / user_counts
     liking = np.clip(1.0 + LIKING_WEIGHT * (ratings.values - means[ratings.users]), 0.05, None)
     weights = liking / np.sqrt(user_counts[ratings.users] * item_counts[ratings.items])
+    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415  (half a second, only here)
+
     matrix = csr_matrix(
         (weights, (ratings.users, ratings.items)), shape=(len(user_counts), len(item_counts))
     )

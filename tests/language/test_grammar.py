@@ -71,6 +71,12 @@ def _without_places(parsed: ParsedCondition) -> ParsedCondition:
     return replace(parsed, arguments=arguments, threshold_column=0, for_column=0)
 
 
+@pytest.mark.parametrize("value", [".", "-a", "a.b-c", "0", "$a", "ä", "a b", "$"])
+def test_a_label_value_is_quoted_where_it_must_be(value: str) -> None:
+    text = condition_text(parse_condition(f'a{{b="{value}"}} < 1'))
+    assert parse_condition(text).arguments[0].labels[0][1] == value
+
+
 @settings(max_examples=150)
 @given(conditions())
 def test_what_is_written_is_read_back(parsed: ParsedCondition) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.population import Population
-from simulator.population.clicks import Clicks
+from simulator.population.clicks import Clicks, ClickWeights
 from simulator.population.crowd import Crowd
 from simulator.population.moods import HALF_LIFE_S, THEME_S, Moods
 from simulator.population.trends import TREND_SLOT_S, Trends
@@ -49,7 +49,8 @@ def test_users_click_what_fits_their_taste(
 def test_a_fresh_click_raises_the_chance_of_alike_items_and_fades(
     population: Population, world: tuple[Clicks, Moods, Trends]
 ) -> None:
-    clicks, moods, _ = world
+    _, moods, trends = world
+    clicks = Clicks(population, moods, trends, ClickWeights(trend=0.0))  # trends move by themselves
     users = _all_users(population)
     at_s = np.full(len(users), NOW_S)
     seen = np.zeros((len(users), 1), dtype=np.int64)
