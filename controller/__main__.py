@@ -35,6 +35,7 @@ from controller.origin import check_origin
 from controller.ports import PlanStore
 from controller.settings import REDIS_PASSWORD_ENV, Settings
 from controller.settings_file import read_settings
+from controller.shell.accepted_playbooks import AcceptedPlaybooks
 from controller.shell.atomic_file import write_atomically
 from controller.shell.journal import Journal, cut_torn_tail
 from controller.shell.loop import Ports, Shell
@@ -77,7 +78,7 @@ def run(settings: Settings, *, dry_run: bool) -> None:
         parts.enter_context(_only_one(folder))
         monitors = MonitorSet(settings)
         clock = WallClock()
-        watch = _watch(settings, monitors.catalogue)
+        watch = _watch(settings, folder, monitors.catalogue)
         _stop_on_signal(clock, watch, stopping := [False])
         ports = _connect(settings, folder, monitors, clock, watch, parts, dry_run=dry_run)
         shell = Shell(settings.for_judge(monitors.catalogue), _holder(), _code(), ports)
@@ -143,11 +144,12 @@ def _store(settings: Settings, parts: ExitStack, *, dry_run: bool) -> PlanStore:
     return DryRunStore(store) if dry_run else store
 
 
-def _watch(settings: Settings, catalogue: Catalogue) -> PlaybookWatch:
+def _watch(settings: Settings, folder: Path, catalogue: Catalogue) -> PlaybookWatch:
     def load() -> tuple[Playbook, ...]:
         return load_playbooks(settings.playbooks, settings, catalogue)
 
-    return PlaybookWatch(settings.playbooks, load)
+    accepted = AcceptedPlaybooks(folder)
+    return PlaybookWatch(settings.playbooks, load, accepted.last, accepted.keep)
 
 
 def _stop_on_signal(clock: WallClock, watch: PlaybookWatch, stopping: list[bool]) -> None:

@@ -47,7 +47,7 @@ for module in (
 @app.command()
 def up(
     settings: Annotated[
-        Path | None, typer.Option(help="selfright.yaml; without it the defaults.")
+        Path | None, typer.Option(help="Default: ./selfright.yaml, if there is one.")
     ] = None,
     kafka: Annotated[str, typer.Option(help="host:port of an existing Kafka.")] = "",
     redis: Annotated[str, typer.Option(help="redis://host:port/0 of an existing Redis.")] = "",
@@ -69,7 +69,11 @@ def up(
 
 
 def _default_settings() -> Settings:
-    """Without a file: this folder's playbooks, or the shipped ones where it has none."""
+    """This folder's selfright.yaml; without one its playbooks, or else the shipped ones."""
+    here = Path("selfright.yaml")
+    if here.exists():
+        say(f"settings: {here}")
+        return read_settings(here)
     found = resolve(Settings(), Path.cwd())
     if found.playbooks.is_dir():
         return found

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import playbooks
-from controller.errors import Unavailable
+from controller.errors import BadInput, Unavailable
 from controller.settings import Endpoints, Settings
-from selfright.running_stack import find_settings
+from selfright.running_stack import find_settings, processes
 from selfright.stack.child_process import ChildProcess
 from simulator.live.progress import Progress
 from simulator.live.run import Run, run
@@ -29,6 +29,7 @@ RATE_PER_S = 60.0
 FAULT = Scheduled("slow_primary", at_s=20.0, for_s=30.0)
 DURATION_S = 90.0
 START_CAP_S = 240.0
+MARK = "made-by-selfright-demo"
 _LOOK_EVERY_S = 0.2
 _READY = "ready: "
 
@@ -50,11 +51,10 @@ def demo_settings(data_dir: Path) -> Settings:
 def run_demo(data_dir: Path, *, ratings: Path | None, seed: int, progress: Progress) -> Report:
     """Run the whole story and leave nothing running.
 
-    Raises BadInput for a malformed ratings file and Unavailable when the stack does not start.
+    Raises BadInput for a malformed ratings file or a folder that is not a demo's, and Unavailable
+    when the stack does not start.
     """
-    if data_dir.exists():
-        shutil.rmtree(data_dir)
-    data_dir.mkdir(parents=True)
+    _empty(data_dir)
     settings = demo_settings(data_dir.resolve())
     settings_file = data_dir / "selfright.yaml"
     settings_file.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
@@ -68,6 +68,24 @@ def run_demo(data_dir: Path, *, ratings: Path | None, seed: int, progress: Progr
     )
     with _stack(settings_file, data_dir, ratings, seed, progress.say):
         return run(find_settings(None, data_dir), what, progress)
+
+
+def _empty(data_dir: Path) -> None:
+    """Make room for a new story; only a folder that an earlier demo marked is ever emptied."""
+    if data_dir.exists() and not data_dir.is_dir():
+        raise BadInput(f"{data_dir} is not a folder", field="--data-dir")
+    if data_dir.exists() and any(data_dir.iterdir()):
+        if not (data_dir / MARK).exists():
+            raise BadInput(
+                f"{data_dir} holds something that no demo made; accepted: a new or empty folder, "
+                "or one of an earlier demo",
+                field="--data-dir",
+            )
+        if processes(data_dir):
+            raise BadInput(f"a stack still runs in {data_dir}; stop it first", field="--data-dir")
+        shutil.rmtree(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / MARK).write_text("Emptied by the next `selfright demo`.\n", encoding="utf-8")
 
 
 @contextmanager

@@ -30,7 +30,9 @@ def find_settings(settings: Path | None, data_dir: Path | None) -> Settings:
                 "--data-dir or --settings",
                 file=str(path),
             )
-        found = read_settings(path, environ={})
+        # A copied folder is looked at itself, not the one it was copied from.
+        here = path.parent.parent.resolve()
+        found = read_settings(path, environ={}).model_copy(update={"data_dir": here})
     export_secrets(found.data_dir)
     return found
 

@@ -148,7 +148,10 @@ class Supervisor:
         if life.phase is not _Phase.STARTING:
             return
         if life.child.pid is None:
-            raise Unavailable(f"{life.child.name} did not start: {_last_words(life.child)}")
+            raise Unavailable(
+                f"{life.child.name} did not start: {_describe(life.child.exit_code)}; "
+                f"it said: {_last_line(life.child)}"
+            )
         if life.child.is_ready():
             life.phase = _Phase.UP
             self._say(f"{life.child.name} is ready (pid {life.child.pid})")
@@ -163,7 +166,10 @@ class Supervisor:
     def _note_death(self, life: _Life) -> None:
         if life.phase is _Phase.UP and self._now_s() - life.since_s > STEADY_AFTER_S:
             life.backoff_s = BACKOFF_FIRST_S
-        self._say(f"{life.child.name} ended ({_describe(life.child.exit_code)})")
+        self._say(
+            f"{life.child.name} ended ({_describe(life.child.exit_code)}); "
+            f"it said: {_last_line(life.child)}"
+        )
         life.child.stop()  # what it started goes too, so that the next start finds room
         self._wait(life)
 
@@ -201,6 +207,6 @@ def _describe(exit_code: int | None) -> str:
     return f"killed by signal {-exit_code}" if exit_code < 0 else f"exit status {exit_code}"
 
 
-def _last_words(child: Supervised) -> str:
+def _last_line(child: Supervised) -> str:
     lines = [line for line in child.log_tail(3).splitlines() if line.strip()]
-    return f"{_describe(child.exit_code)}; it said: {lines[-1] if lines else 'nothing'}"
+    return lines[-1] if lines else "nothing"

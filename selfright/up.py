@@ -23,6 +23,7 @@ from controller.monitors.monitor_set import catalogue_of
 from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Settings
 from controller.settings_file import with_endpoints
 from selfright.broker_recycling import BrokerRecycling
+from selfright.controller_silence import ControllerSilence
 from selfright.first_models import ensure_models
 from selfright.python_child import PythonChild
 from selfright.running_stack import write_run_settings
@@ -55,7 +56,7 @@ def run_up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     _check_before_anything_changes(settings, ratings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings.data_dir)
     with _only_one(settings.data_dir):
         secrets = load_or_make_secrets(settings.data_dir)
         os.environ.update(secrets)
@@ -108,8 +109,12 @@ def _watch(
     stopping: threading.Event,
 ) -> None:
     recycling = BrokerRecycling(settings.data_dir, settings.broker_memory_mb)
+    silence = ControllerSilence(settings.data_dir, time.time())
     while not stopping.wait(WATCH_EVERY_S):
         supervisor.watch()
+        why = silence.due(time.time())
+        if why:
+            supervisor.restart("controller", why)
         if broker is not None and broker.pid is not None:
             why = recycling.due(broker.memory_mb(), time.monotonic())
             if why:
@@ -145,6 +150,17 @@ def _url(settings: Settings) -> str:
     return f"http://{settings.endpoints.http_host}:{settings.endpoints.http_port}"
 
 
+def _make_folder(data_dir: Path) -> None:
+    try:
+        (data_dir / "run").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"{data_dir} cannot be a data folder ({error.strerror}); accepted: a folder that can "
+            "be written",
+            field="data_dir",
+        ) from None
+
+
 def _check_before_anything_changes(settings: Settings, ratings: Path | None) -> None:
     ends = settings.endpoints
     if ends.http_port and not is_port_free(ends.http_port, ends.http_host):
@@ -168,7 +184,6 @@ def _check_before_anything_changes(settings: Settings, ratings: Path | None) -> 
 @contextmanager
 def _only_one(data_dir: Path) -> Iterator[None]:
     path = data_dir / "run" / "up.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -98,11 +98,25 @@ def _freeze(draft: Draft, command: Operator) -> str:
 
 
 def _thaw(draft: Draft, command: Operator) -> str:
+    """People win: what a person, a guard or an open incident froze is free again."""
     left = tuple(mark for mark in draft.state.freezes if mark.what != command.target)
-    if left == draft.state.freezes:
-        raise CommandRefused(f"{command.target!r} is not frozen by a person or a guard")
+    holders = [
+        incident
+        for incident in draft.state.incidents
+        if any(_freezes(claim, command.target) for claim in incident.claims)
+    ]
+    if left == draft.state.freezes and not holders:
+        raise CommandRefused(f"{command.target!r} is not frozen")
     draft.state = replace(draft.state, freezes=left)
-    return f"{command.target} is thawed"
+    for incident in holders:
+        kept = tuple(claim for claim in incident.claims if not _freezes(claim, command.target))
+        draft.put(replace(incident, claims=kept))
+    against = f", against {', '.join(incident.id for incident in holders)}" if holders else ""
+    return f"{command.target} is thawed{against}"
+
+
+def _freezes(claim: Claim, what: str) -> bool:
+    return claim.kind == "freeze" and claim.source == what
 
 
 def _override(draft: Draft, command: Operator) -> str:

@@ -103,6 +103,8 @@ def _check(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[Playbook
 def _text(path: Path) -> str:
     """At most one byte more than is accepted is read, so a huge file costs nothing."""
     start = Place(1)
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise Problem("P001", "is not a file", "accepted: a file of YAML", place=start)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

@@ -17,15 +17,41 @@ Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 class PlaybookWatch:
-    """``load`` reads and checks the whole folder, or raises BadInput."""
+    """``load`` reads and checks the whole folder, or raises BadInput.
 
-    def __init__(self, folder: Path, load: Load) -> None:
+    ``last_good`` gives the set that was accepted last, from an earlier life: a restart must not
+    fail on a file that a running controller would have refused. Without one, BadInput is raised.
+    ``keep`` is told every set that is accepted.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        load: Load,
+        last_good: Callable[[], tuple[Playbook, ...] | None] = lambda: None,
+        keep: Callable[[tuple[Playbook, ...]], None] = lambda _playbooks: None,
+    ) -> None:
         self._folder = folder
         self._load = load
+        self._keep = keep
         self._seen = self._fingerprint()
         self._asked = False
         self.refused = 0
-        self.playbooks = load()
+        self.playbooks = self._first(last_good)
+        LOG.info("playbooks loaded: %s", ", ".join(p.name for p in self.playbooks) or "none")
+
+    def _first(self, last_good: Callable[[], tuple[Playbook, ...] | None]) -> tuple[Playbook, ...]:
+        try:
+            found = self._load()
+        except BadInput as error:
+            kept = last_good()
+            if kept is None:
+                raise
+            self.refused += 1
+            LOG.error("playbooks refused, the set accepted last is used: %s", error)
+            return kept
+        self._keep(found)
+        return found
 
     def ask(self) -> None:
         """Re-check at the next tick even if no file looks changed (SIGHUP)."""
@@ -46,6 +72,8 @@ class PlaybookWatch:
         if [p.sha256 for p in fresh] == [p.sha256 for p in self.playbooks]:
             return None
         self.playbooks = fresh
+        self._keep(fresh)
+        LOG.info("playbooks loaded anew: %s", ", ".join(p.name for p in fresh) or "none")
         return fresh
 
     def _fingerprint(self) -> Fingerprint:

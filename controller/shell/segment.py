@@ -85,7 +85,20 @@ def read_segment(path: Path) -> Segment:
         rows = tuple(row for _, payload in frames[1:] for row in _rows(payload))
     except (ValueError, AttributeError, pa.ArrowException) as error:
         raise BadInput(f"is not a journal segment: {error}", file=str(path)) from None
-    return Segment(path, header, rows, len(data) - frames[-1][0])
+    whole = frames[-1][0]
+    if _is_damaged(data, whole):
+        raise BadInput(
+            f"is damaged at byte {whole}: a frame there is not what was written", file=str(path)
+        )
+    return Segment(path, header, rows, len(data) - whole)
+
+
+def _is_damaged(data: bytes, at: int) -> bool:
+    """A crash tears only the end: a bad frame with more behind it was changed afterwards."""
+    if at + _FRAME.size > len(data):
+        return False
+    length, _, _ = _FRAME.unpack_from(data, at)
+    return bool(at + _FRAME.size + length < len(data))
 
 
 def whole_bytes(path: Path) -> int:

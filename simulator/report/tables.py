@@ -82,6 +82,8 @@ def _troubles(report: Report) -> list[str]:
 def _verdict(report: Report) -> Text:
     said = f"{report.availability:.3%} of {report.requests:,} requests got a valid slate"
     healed = "healed" if report.healed else "NOT healed"
+    if not report.healings:
+        healed = "no fault was put on"
     style = "bold green" if report.passed else "bold red"
     goal = "" if report.availability >= AVAILABILITY_GOAL else f" (goal {AVAILABILITY_GOAL:.1%})"
     return Text(f"{healed}; {said}{goal}", style=style)

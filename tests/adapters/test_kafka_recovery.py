@@ -34,8 +34,6 @@ def clients():
 def _send(writer, *values: bytes) -> None:
     for value in values:
         assert writer.send(SERVED, value, headers={}, partition=0)
-    # Acknowledged, so that nothing of it is sent again after a kill.
-    assert writer.flush(30.0)
 
 
 @pytest.mark.kills
@@ -45,6 +43,7 @@ def test_messages_after_a_broker_that_came_back_empty_arrive(own_broker, clients
     clients += [writer, reader]
     _send(writer, *(b"old-%d" % number for number in range(20)))
     assert len(read(reader, 20)) == 20
+    assert writer.flush(30.0)  # acknowledged: nothing of it is sent again after the kill
 
     own_broker.kill()
     wait_until(lambda: not reader.poll(0.1, 10) and not reader.is_up(), "the reader to notice")
