@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from controller.core.playbook import Freeze, Move
 from controller.core.records import Record
 from tests.core.worlds import World, playbook
 
@@ -35,6 +36,17 @@ def test_the_newest_override_has_the_last_word() -> None:
     answer(world, "override", "primary=0.25")
     answer(world, "override", "primary=0.75")
     assert world.share("primary") == 0.75
+
+
+def test_a_person_thaws_what_an_open_incident_froze() -> None:
+    world = World(playbook(rungs=((Move(Freeze("promotions")),),)))
+    world.tick(3, p95=412.0)
+    assert "promotions" in world.plan.frozen
+    record = answer(world, "thaw", "promotions")
+    assert "is thawed, against slow-primary" in record.sentence
+    assert "promotions" not in world.plan.frozen
+    world.tick(3, p95=412.0)
+    assert "promotions" not in world.plan.frozen
 
 
 REFUSED = {

@@ -147,6 +147,21 @@ def test_a_flipped_byte_ends_the_segment_before_it(tmp_path: Path) -> None:
     assert segment.torn_bytes > 0
 
 
+def test_a_byte_flipped_in_the_middle_is_damage_and_no_torn_tail(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    log.begin(START_S, {})
+    for seq in range(3):
+        log.write(tick(seq))
+        log.flush()
+    log.close()
+    (path,) = segment_paths([tmp_path])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(bytes(content))
+    with pytest.raises(BadInput, match="is damaged at byte"):
+        read_segment(path)
+
+
 def test_the_oldest_segments_go_first_when_there_is_too_much(tmp_path: Path) -> None:
     log = journal(tmp_path)
     for n in range(5):
