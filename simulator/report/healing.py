@@ -69,9 +69,9 @@ def _judged(truth: GroundTruth, own: list[Incident]) -> tuple[bool, str]:
 
 
 def _bad_gone_at_s(evidence: Evidence, truth: GroundTruth) -> float | None:
-    """End of the first run of bad exchanges: the last one that no other follows within QUIET_S."""
+    """End of the first run of bad exchanges: the last that no other follows within QUIET_S."""
     bad = sorted(
-        e.intended_at_s
+        e.intended_at_s + (e.latency_ms or 0.0) / 1000.0
         for e in evidence.exchanges
         if e.intended_at_s >= truth.on_at_s and (e.degraded or not e.valid)
     )
