@@ -7,19 +7,17 @@ several rounds, since other programs share the machine. The floor bins the same 
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.figure import Figure, run_benchmark
 from controller.monitors.batch_view import BatchView
 from controller.monitors.drift import MONITOR as DRIFT
 from controller.monitors.monitor_set import MonitorSet
@@ -38,19 +36,6 @@ DRIFT_ROWS = 1_000
 FEATURES = 20
 SAMPLED_EVERY = 5
 SEED = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """``ratio`` is value / baseline; ``holds`` says whether the goal is met in this run."""
-
-    name: str
-    value: float
-    unit: str
-    baseline: float | None
-    ratio: float | None
-    goal: str
-    holds: bool
 
 
 def figures(rounds: int) -> Iterator[Figure]:
@@ -244,24 +229,10 @@ def _median_s(call: Callable[[], Any], rounds: int) -> float:
     return statistics.median(took)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every goal holds in this run, else 1."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    options = parser.parse_args(arguments)
-    found = list(figures(20 if options.quick else 200))
-    for figure in found:
-        if options.json:
-            print(json.dumps(asdict(figure)))
-        else:
-            beside = f"floor {figure.baseline:,.0f}" if figure.baseline else ""
-            ratio = f"{figure.ratio:.0%}" if figure.ratio else ""
-            verdict = "holds" if figure.holds else "MISSED"
-            shown = f"{figure.value:>14,.1f} {figure.unit:<9}{beside:<18} {ratio:>5}"
-            print(f"{figure.name:<48}{shown}  {verdict}: {figure.goal}")
-    return 0 if all(figure.holds for figure in found) else 1
+    return run_benchmark(__doc__ or "", arguments, lambda quick: figures(20 if quick else 200))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

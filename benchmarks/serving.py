@@ -7,7 +7,6 @@ a body of the same size from memory, driven by the same client in the same run.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -18,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ import aiohttp
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.figure import Figure, run_benchmark
 from controller.errors import Unavailable
 from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Endpoints, Settings
 from models.bootstrap import bootstrap
@@ -42,19 +42,6 @@ START_CAP_S = 150.0
 P95_GOAL_MS = 50.0
 LEAST_SHARE_OF_FLOOR = 0.02
 """Ray Serve's own share of the floor is about 0.15 for an empty router and an empty arm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """``ratio`` is value / baseline; ``holds`` says whether the goal is met in this run."""
-
-    name: str
-    value: float
-    unit: str
-    baseline: float | None
-    ratio: float | None
-    goal: str
-    holds: bool
 
 
 @dataclass
@@ -273,22 +260,11 @@ def _at_rate(run: Run, plain_run: Run, rate: float) -> Iterator[Figure]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every goal holds in this run, else 1."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one rate, a few seconds")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    options = parser.parse_args(arguments)
-    rates, seconds = ((100.0,), 4.0) if options.quick else ((100.0, 250.0, 500.0), 10.0)
-    found = []
-    for figure in figures(rates, seconds):
-        found.append(figure)
-        if options.json:
-            print(json.dumps(asdict(figure)), flush=True)
-        else:
-            verdict = "holds" if figure.holds else "MISSED"
-            beside = "" if figure.baseline is None else f"  (floor {figure.baseline:.2f})"
-            line = f"{figure.name}: {figure.value:.2f} {figure.unit}{beside}"
-            print(f"{line}  {figure.goal}: {verdict}", flush=True)
-    return 0 if all(figure.holds for figure in found) else 1
+    return run_benchmark(
+        __doc__ or "",
+        arguments,
+        lambda quick: figures((100.0,), 4.0) if quick else figures((100.0, 250.0, 500.0), 10.0),
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ with 0. SIGHUP: check the playbooks again. Bad input: one line and 2.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import logging
 import os
@@ -15,8 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,9 +24,11 @@ from controller.adapters.local_copy import LocalCopy
 from controller.adapters.prometheus import ControllerMetrics
 from controller.adapters.redis_store import RedisPlanStore, check_store
 from controller.adapters.wall_clock import WallClock
+from controller.atomic_file import write_atomically
 from controller.core.playbook import Playbook
 from controller.core.readings import Catalogue
 from controller.errors import BadInput, SelfrightError, Unavailable
+from controller.exclusive_folder import only_one
 from controller.language.loading import load_playbooks
 from controller.monitors.monitor_set import MonitorSet
 from controller.origin import check_origin
@@ -36,7 +36,6 @@ from controller.ports import PlanStore
 from controller.settings import REDIS_PASSWORD_ENV, Settings
 from controller.settings_file import read_settings
 from controller.shell.accepted_playbooks import AcceptedPlaybooks
-from controller.shell.atomic_file import write_atomically
 from controller.shell.journal import Journal, cut_torn_tail
 from controller.shell.loop import Ports, Shell
 from controller.shell.metrics import PrometheusMetrics
@@ -48,6 +47,9 @@ from controller.telemetry.schema import TOPICS
 
 LOG = logging.getLogger("controller")
 READY_FILE = Path("run") / "controller.ready"
+
+
+_IN_USE = "another controller uses this data folder; stop it or give another data_dir"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,7 +77,7 @@ def run(settings: Settings, *, dry_run: bool) -> None:
     """Put the parts together, loop until a signal, take them apart."""
     folder = settings.data_dir / "dry-run" if dry_run else settings.data_dir
     with ExitStack() as parts:
-        parts.enter_context(_only_one(folder))
+        parts.enter_context(only_one(folder, "controller", _IN_USE))
         monitors = MonitorSet(settings)
         clock = WallClock()
         watch = _watch(settings, folder, monitors.catalogue)
@@ -179,21 +181,6 @@ def _say_ready(folder: Path, parts: ExitStack) -> None:
     write_atomically(ready, json.dumps({"pid": os.getpid()}).encode())
     parts.callback(ready.unlink, missing_ok=True)
     LOG.info("ready")
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    path = folder / "run" / "controller.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(
-                "another controller uses this data folder; stop it or give another data_dir",
-                file=str(folder),
-            ) from None
-        yield
 
 
 if __name__ == "__main__":

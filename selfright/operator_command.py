@@ -22,10 +22,10 @@ import typer
 from rich.console import Console
 
 from controller.adapters.kafka_bus import KafkaBusWriter
+from controller.atomic_file import write_atomically
 from controller.errors import BadInput, Unavailable
 from controller.ports import BusWriter, PlanStore
 from controller.settings import Settings
-from controller.shell.atomic_file import write_atomically
 from controller.shell.log_sources import pages
 from controller.shell.seal import unsealed
 from controller.telemetry.batches import encode_arrow, headers_for

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from controller.atomic_file import write_atomically
 from controller.errors import BadInput
 from controller.settings import Settings
 from controller.settings_file import read_settings
@@ -40,10 +41,7 @@ def find_settings(settings: Path | None, data_dir: Path | None) -> Settings:
 def write_run_settings(settings: Settings) -> Path:
     """Write the resolved settings (no secrets in them) for the children and for commands."""
     path = settings.data_dir / SETTINGS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
-    fresh.replace(path)
+    write_atomically(path, settings.model_dump_json(indent=2).encode())
     return path
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from controller.atomic_file import write_atomically
 from controller.errors import SelfrightError, Unavailable
 
 BACKOFF_FIRST_S = 0.5
@@ -194,11 +195,8 @@ class Supervisor:
         alive = {
             life.child.name: life.child.pid for life in self._lives if life.child.pid is not None
         }
-        path = self._data_dir / "run" / "processes.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(alive), encoding="utf-8")
-        fresh.replace(path)
+        content = json.dumps(alive).encode()
+        write_atomically(self._data_dir / "run" / "processes.json", content, durable=False)
 
 
 def _describe(exit_code: int | None) -> str:

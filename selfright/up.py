@@ -6,18 +6,17 @@ Both ways the children get the same settings file: one code path.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from controller.adapters.kafka_topics import ensure_topics
 from controller.adapters.redis_store import check_store
 from controller.errors import BadInput, Rejected
+from controller.exclusive_folder import only_one
 from controller.language.loading import load_playbooks
 from controller.monitors.monitor_set import catalogue_of
 from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Settings
@@ -36,6 +35,7 @@ from simulator.population.ratings_file import read_ratings
 
 WATCH_EVERY_S = 0.25
 TOPICS_CAP_S = 30.0
+_IN_USE = "another `selfright up` runs on this data folder; stop it, or give --data-dir"
 CHILDREN = {
     "controller": ("controller",),
     "serving": ("serving", "host"),
@@ -57,7 +57,7 @@ def run_up(
         signal.signal(number, lambda *_: stopping.set())
     _check_before_anything_changes(settings, ratings)
     _make_folder(settings.data_dir)
-    with _only_one(settings.data_dir):
+    with only_one(settings.data_dir, "up", _IN_USE):
         secrets = load_or_make_secrets(settings.data_dir)
         os.environ.update(secrets)
         ensure_models(
@@ -179,16 +179,3 @@ def _check_before_anything_changes(settings: Settings, ratings: Path | None) -> 
             raise BadInput(str(error), field=REDIS_PASSWORD_ENV) from None
     if ends.kafka:
         ensure_topics(ends.kafka, settings.partitions, TOPICS_CAP_S)
-
-
-@contextmanager
-def _only_one(data_dir: Path) -> Iterator[None]:
-    path = data_dir / "run" / "up.lock"
-    with path.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(
-                f"another `selfright up` runs on {data_dir}; stop it, or give --data-dir"
-            ) from None
-        yield

@@ -21,6 +21,7 @@ import psutil
 
 from controller.adapters.kafka_topics import addresses
 from controller.adapters.redis_connection import redis_address
+from controller.atomic_file import write_atomically
 from controller.errors import BadInput, Unavailable
 from controller.settings import Settings
 from models.errors import ModelError
@@ -197,9 +198,7 @@ def _write_ready(path: Path, settings: Settings, ray_address: str) -> None:
         "ray_address": ray_address,
         "arms": [name for name in settings.arms if name not in local_arms(settings)],
     }
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(document))
-    fresh.replace(path)
+    write_atomically(path, json.dumps(document).encode())
     _log.info("serving on http://%s:%s", settings.endpoints.http_host, document["http_port"])
 
 

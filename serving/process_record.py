@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from controller.atomic_file import write_atomically
+
 RECORD_FILE = Path("run") / "ray_pids.json"
 _log = logging.getLogger(__name__)
 
@@ -44,15 +46,12 @@ class ProcessRecord:
             except psutil.NoSuchProcess:
                 continue
         self._processes = {p: at_s for p, at_s in self._processes.items() if _living(p, at_s)}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
         document = {
             "host_pid": os.getpid(),
             "processes": list(self._processes.items()),
             "folders": self.folders,
         }
-        fresh.write_text(json.dumps(document))
-        fresh.replace(self._path)
+        write_atomically(self._path, json.dumps(document).encode())
 
     def end_all(self, wait_s: float = 3.0, host_pid: int | None = None) -> None:
         """End what is recorded, remove its folders and the file; never this very process.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from controller.atomic_file import write_atomically
+
 FOLDER = Path("run") / "replicas"
 
 
@@ -23,9 +25,8 @@ def announce_replica(data_dir: Path, kind: str, arm: str) -> Path:
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             path.unlink(missing_ok=True)
     path = folder / f"{kind}-{arm}-{os.getpid()}.json"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({"pid": os.getpid(), "kind": kind, "arm": arm}))
-    fresh.replace(path)
+    document = {"pid": os.getpid(), "kind": kind, "arm": arm}
+    write_atomically(path, json.dumps(document).encode())
     return path
 
 

@@ -6,9 +6,9 @@ import json
 import logging
 from pathlib import Path
 
+from controller.atomic_file import write_atomically
 from controller.core.playbook import Playbook
 from controller.core.playbook_document import playbook_from_document, playbook_to_document
-from controller.shell.atomic_file import write_atomically
 from controller.shell.canonical import canonical_bytes
 
 LOG = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from controller.atomic_file import write_atomically
 from controller.core.readings import Readings
 from controller.errors import BadInput
-from controller.shell.atomic_file import write_atomically
 
 FILE = Path("run") / "readings.json"
 

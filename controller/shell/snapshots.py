@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from controller.atomic_file import write_atomically
 from controller.ports import Partition, Position
-from controller.shell.atomic_file import write_atomically
 
 LOG = logging.getLogger(__name__)
 FORMAT = 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from controller.atomic_file import write_atomically
+
 FILE = Path("run") / "pipeline.lag.json"
 WRITE_EVERY_S = 1.0
 
@@ -21,10 +23,9 @@ class LagFile:
         if now_s < self._due_s:
             return
         self._due_s = now_s + WRITE_EVERY_S
-        fresh = self._path.with_suffix(".new")
+        content = json.dumps({"lag_s": round(lag_s, 3)}).encode()
         try:
-            fresh.write_text(json.dumps({"lag_s": round(lag_s, 3)}), encoding="utf-8")
-            fresh.replace(self._path)
+            write_atomically(self._path, content, durable=False)
         except OSError:
             self.failed += 1
 

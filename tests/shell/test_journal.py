@@ -59,6 +59,18 @@ def tick(seq: int, value: float = 1.0) -> Tick:
     return Tick(seq, START_S + seq, {SignalKey("ctr"): reading})
 
 
+def three_ticks(folder: Path) -> Path:
+    """One closed segment of three frames, a tick in each."""
+    log = journal(folder)
+    log.begin(START_S, {})
+    for seq in range(3):
+        log.write(tick(seq))
+        log.flush()
+    log.close()
+    (path,) = segment_paths([folder])
+    return path
+
+
 @settings(max_examples=60, deadline=None)
 @given(given_facts=st.lists(facts, max_size=25))
 def test_what_was_stepped_is_what_is_read_back(
@@ -108,13 +120,7 @@ def test_every_begin_is_a_segment_of_its_own_with_its_header(tmp_path: Path) -> 
 
 
 def test_a_torn_tail_is_cut_at_the_last_whole_frame_whereever_it_tore(tmp_path: Path) -> None:
-    log = journal(tmp_path)
-    log.begin(START_S, {})
-    for seq in range(3):
-        log.write(tick(seq))
-        log.flush()
-    log.close()
-    (path,) = segment_paths([tmp_path])
+    path = three_ticks(tmp_path)
     whole = path.read_bytes()
     sizes = set()
     for size in range(len(whole)):
@@ -132,13 +138,7 @@ def test_a_torn_tail_is_cut_at_the_last_whole_frame_whereever_it_tore(tmp_path: 
 
 
 def test_a_flipped_byte_ends_the_segment_before_it(tmp_path: Path) -> None:
-    log = journal(tmp_path)
-    log.begin(START_S, {})
-    for seq in range(3):
-        log.write(tick(seq))
-        log.flush()
-    log.close()
-    (path,) = segment_paths([tmp_path])
+    path = three_ticks(tmp_path)
     content = bytearray(path.read_bytes())
     content[-5] ^= 0x10
     path.write_bytes(bytes(content))
@@ -148,13 +148,7 @@ def test_a_flipped_byte_ends_the_segment_before_it(tmp_path: Path) -> None:
 
 
 def test_a_byte_flipped_in_the_middle_is_damage_and_no_torn_tail(tmp_path: Path) -> None:
-    log = journal(tmp_path)
-    log.begin(START_S, {})
-    for seq in range(3):
-        log.write(tick(seq))
-        log.flush()
-    log.close()
-    (path,) = segment_paths([tmp_path])
+    path = three_ticks(tmp_path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(bytes(content))

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from controller.atomic_file import write_atomically
+
 NAME = "faults.json"
 Fragment = dict[str, dict[str, Any]]
 """``{"arms": {...}}`` or ``{"features": {...}}``"""
@@ -35,9 +37,8 @@ class FaultFile:
         if not self._fragments:
             self._path.unlink(missing_ok=True)
             return
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(_merged(self._fragments)), encoding="utf-8")
-        fresh.replace(self._path)
+        content = json.dumps(_merged(self._fragments)).encode()
+        write_atomically(self._path, content, durable=False)
 
 
 def _merged(fragments: list[Fragment]) -> Fragment:
