@@ -224,8 +224,14 @@ def test_without_a_broker_slates_are_valid_and_telemetry_comes_back(service: Liv
         assert load.invalid() == []
     finally:
         service.broker.start()
-    asked = service.recommend(5)[1]["request_id"]
-    assert served_row_of(service, asked)["role"] == "user"
+    asked: set[str] = set()
+
+    def one_arrives() -> bool:
+        """Rows written while the broker was gone may be too old by now; those are counted lost."""
+        asked.add(service.recommend(len(asked))[1].get("request_id", ""))
+        return any(row["request_id"].hex() in asked for row in rows_of(service, SERVED))
+
+    eventually(one_arrives, "a row of a request asked after the broker came back")
 
 
 def test_a_taken_port_is_one_clear_line(service: LiveService, tmp_path: Path) -> None:
