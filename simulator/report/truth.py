@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """``off_at_s`` is None while the fault is still on. ``right_actions`` empty: do nothing."""
+    """``off_at_s`` is None while the fault is still on. ``right_actions`` empty: do nothing.
+
+    ``deadline_s``: how soon after ``on_at_s`` one of the right actions must be public; None: no
+    deadline is set.
+    """
 
     name: str
     on_at_s: float
@@ -15,3 +19,4 @@ class GroundTruth:
     cause: str
     right_actions: tuple[str, ...]
     must_act: bool
+    deadline_s: float | None = None

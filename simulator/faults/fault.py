@@ -1,0 +1,51 @@
+"""What a fault of the virtual world is: data, its truth, and what it does to the conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from simulator.report.truth import GroundTruth
+from simulator.world.conditions import Conditions
+from simulator.world.spec import Burst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """On from ``at_s`` for ``for_s`` seconds of the run. Subclasses add what one may set.
+
+    ``right_actions`` are the action kinds that help (empty: leave it alone); ``deadline_s`` is how
+    soon after it is on one of them must be in a public plan.
+    """
+
+    name: ClassVar[str]
+    cause: ClassVar[str]
+    right_actions: ClassVar[tuple[str, ...]] = ()
+    deadline_s: ClassVar[float | None] = None
+
+    at_s: float
+    for_s: float
+
+    @property
+    def off_s(self) -> float:
+        return self.at_s + self.for_s
+
+    def change(self, conditions: Conditions) -> Conditions:
+        """What the world is like while it is on."""
+        return conditions
+
+    def bursts(self) -> tuple[Burst, ...]:
+        """Extra visits it brings."""
+        return ()
+
+    def truth(self, start_s: float) -> GroundTruth:
+        """As no monitor ever sees it. ``start_s``: when the run began, since 1970."""
+        return GroundTruth(
+            name=self.name,
+            on_at_s=start_s + self.at_s,
+            off_at_s=start_s + self.off_s,
+            cause=self.cause,
+            right_actions=self.right_actions,
+            must_act=bool(self.right_actions),
+            deadline_s=self.deadline_s,
+        )

@@ -1,0 +1,1 @@
+"""Scenarios: traffic, faults and expectations as YAML, checked before anything runs."""

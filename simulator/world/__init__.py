@@ -1,0 +1,1 @@
+"""The service in virtual time: obeys the plan by the routing code of production."""
