@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.controller_tick import whole_tick
 from benchmarks.figure import Figure, run_benchmark
 from controller.monitors.batch_view import BatchView
 from controller.monitors.drift import MONITOR as DRIFT
@@ -42,6 +43,7 @@ def figures(rounds: int) -> Iterator[Figure]:
     yield from _served(rounds)
     yield from _drift(rounds)
     yield from _histogram(rounds)
+    yield whole_tick(rounds)
 
 
 def _served(rounds: int) -> Iterator[Figure]:

@@ -15,7 +15,11 @@ Partition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One bus message: one telemetry batch. ``headers`` are small UTF-8 strings."""
+    """One bus message: one telemetry batch. ``headers`` are small UTF-8 strings.
+
+    Where writer and reader share memory, ``columns`` may be the rows themselves (a
+    ``pa.RecordBatch`` or a `controller.telemetry.slab.SlabPart`); ``value`` is then empty.
+    """
 
     topic: str
     partition: int
@@ -24,6 +28,7 @@ class Message:
     value: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     key: bytes | None = None
+    columns: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from controller.core.plan import ArmPlan, Plan
 from controller.core.readings import Catalogue
 from controller.core.settings import ArmSettings, JudgeSettings
 
@@ -132,6 +133,24 @@ class Settings(_Strict):
         if abs(sum(arm.share for arm in self.arms.values()) - 1.0) > 1e-9:
             raise ValueError("the shares of all arms must sum to 1")
         return self
+
+    def baseline_plan(self, head: str) -> Plan:
+        """What routers obey before any plan was published: epoch 0, so any published is newer."""
+        return Plan(
+            service=self.service,
+            epoch=0,
+            revision=0,
+            head=head,
+            at_s=0.0,
+            arms={
+                name: ArmPlan(arm.version, arm.share, arm.deadline_ms, arm.replicas)
+                for name, arm in self.arms.items()
+            },
+            control_share=self.control_share,
+            control_arm=self.fallback_arm,
+            request_deadline_ms=self.request_deadline_ms,
+            cache_ttl_s=self.cache_ttl_s,
+        )
 
     def for_judge(self, catalogue: Catalogue) -> JudgeSettings:
         """The part the judge is handed in `Loaded`, with what it must know of each signal."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import playbooks
 from controller.errors import BadInput, Unavailable
 from controller.settings import Endpoints, Settings
 from selfright.running_stack import find_settings, processes
@@ -24,27 +23,29 @@ from simulator.live.progress import Progress
 from simulator.live.run import Run, run
 from simulator.live.schedule import Scheduled
 from simulator.report.report import Report
+from simulator.scenario.loading import scenario_from_file
+from simulator.scenario.model import Scenario
+from simulator.scenario.shipped import shipped
 
-RATE_PER_S = 60.0
-FAULT = Scheduled("slow_primary", at_s=20.0, for_s=30.0)
-DURATION_S = 90.0
 START_CAP_S = 240.0
 MARK = "made-by-selfright-demo"
 _LOOK_EVERY_S = 0.2
 _READY = "ready: "
 
 
+def demo_scenario() -> Scenario:
+    """The story, the same file that `selfright simulate demo` runs in virtual time."""
+    return scenario_from_file(shipped()["demo"])
+
+
 def demo_settings(data_dir: Path) -> Settings:
-    """The demo's pace: 20 probes per s and outcomes that mature in 10 s, so the story fits."""
-    return Settings(
-        service="demo",
-        probe_per_s=20.0,
-        attribution_window_s=10.0,
-        cache_ttl_s=2.0,
-        playbooks=Path(playbooks.__file__).parent / "demo",
-        data_dir=data_dir,
-        faults_enabled=True,
-        endpoints=Endpoints(http_port=0, metrics_port=0),
+    """The story's pace, with real ports and faults that are obeyed."""
+    return demo_scenario().settings.model_copy(
+        update={
+            "data_dir": data_dir,
+            "faults_enabled": True,
+            "endpoints": Endpoints(http_port=0, metrics_port=0),
+        }
     )
 
 
@@ -58,11 +59,12 @@ def run_demo(data_dir: Path, *, ratings: Path | None, seed: int, progress: Progr
     settings = demo_settings(data_dir.resolve())
     settings_file = data_dir / "selfright.yaml"
     settings_file.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
+    story = demo_scenario()
     what = Run(
         ratings=ratings,
-        rate_per_s=RATE_PER_S,
-        duration_s=DURATION_S,
-        faults=(FAULT,),
+        rate_per_s=story.world.traffic.rate_per_s,
+        duration_s=story.duration_s,
+        faults=tuple(Scheduled(fault.name, fault.at_s, fault.for_s) for fault in story.faults),
         seed=seed,
         population_seed=seed,
     )

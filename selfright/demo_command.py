@@ -10,8 +10,8 @@ from rich.console import Console
 
 from selfright.decisions_command import verify_log
 from selfright.demo import run_demo
+from selfright.live_simulation import show, shown_progress, terminable
 from selfright.replay_command import replay_journals
-from selfright.simulate_command import show, shown_progress, terminable
 from selfright.terminal import one_line_errors
 
 DEFAULT_FOLDER = Path(".selfright") / "demo"

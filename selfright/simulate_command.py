@@ -1,30 +1,30 @@
-"""`selfright simulate --live`: simulated users against the running service, with real faults."""
+"""`selfright simulate`: a scenario in virtual time, random mixes of faults, or users against the
+running service (`--live`). Decides which of them is meant; the work is done elsewhere.
+"""
 
 from __future__ import annotations
 
-import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress as Bar
-from rich.progress import TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.table import Table
 
 from controller.errors import BadInput
+from selfright.live_simulation import simulate_live, terminable
+from selfright.random_simulation import simulate_random
 from selfright.running_stack import find_settings
-from selfright.terminal import one_line_errors, progress_console
+from selfright.terminal import one_line_errors
+from selfright.virtual_simulation import simulate_scenario
 from simulator.live.faults import FAULTS
-from simulator.live.progress import Moment
-from simulator.live.run import Run, run
+from simulator.live.run import Run
 from simulator.live.schedule import scheduled
-from simulator.report.report import Report, report_to_document
-from simulator.report.tables import rendered
+from simulator.scenario.shipped import find_scenario, whys
+
+LIVE_RATE_PER_S = 60.0
+LIVE_DURATION_S = 120.0
 
 
 def register(app: typer.Typer) -> None:
@@ -33,111 +33,158 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate_command(
-    live: Annotated[
-        bool, typer.Option("--live", help="Against the running service (the only way there is).")
+    scenario: Annotated[
+        str | None, typer.Argument(help="A shipped scenario (see --list) or a YAML file.")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="The shipped scenarios.")] = False,
+    random: Annotated[
+        bool, typer.Option("--random", help="Random mixes of faults, one a seed.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Against the running service, in real time.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn; --random: first.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="--random: how many.")
+    ] = None,
+    playbooks: Annotated[
+        Path | None, typer.Option(help="Judge with this folder of playbooks instead.")
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Keep decision log and journal here, for decisions and replay."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the timeline: FILE.html or FILE.png.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="--random: write a failing scenario, shrunk, to this file.")
+    ] = None,
     ratings: Annotated[
         Path | None,
-        typer.Option(help="Ratings (MovieLens layout) to make users from; else generated ones."),
+        typer.Option(help="--live: ratings (MovieLens layout) to make users from."),
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Requests per second.")] = 60.0,
-    duration: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds.")] = 120.0,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=10_000, help="--live: requests per second [60].")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=1, max=86_400, help="--live: seconds [120].")
+    ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option(help=f"NAME@AT+FOR in seconds, repeatable. Names: {', '.join(FAULTS)}."),
+        typer.Option(help=f"--live: NAME@AT+FOR in seconds, repeatable: {', '.join(FAULTS)}."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of arrivals, clicks and delays.")] = 1,
     population_seed: Annotated[
-        int, typer.Option(min=0, help="The --seed `selfright up` was started with.")
-    ] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
-    settings: Annotated[Path | None, typer.Option(help="selfright.yaml of the service.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Default: .selfright")] = None,
+        int | None, typer.Option(min=0, help="--live: the --seed of `selfright up` [1].")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="--live: selfright.yaml of the service.")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="--live: default .selfright")] = None,
 ) -> None:
-    """Drive the service with users who look and click. Exit code 0 only if it healed and at least
-    99.9 % of all requests got a valid slate."""
+    """Run a scenario in virtual time, random mixes of faults, or users against the real service.
+
+    Exit codes: 0 as expected; 1 an expectation was not met (--live: it did not heal, or fewer
+    than 99.9 % of all requests got a valid slate); 2 bad input; 3 an invariant was broken.
+    """
+    given = _Given(
+        {
+            "SCENARIO": scenario,
+            "--list": list_ or None,
+            "--random": random or None,
+            "--live": live or None,
+            "--seeds": seeds,
+            "--playbooks": playbooks,
+            "--log": log,
+            "--json": as_json or None,
+            "--report": report,
+            "--save": save,
+            "--ratings": ratings,
+            "--rate": rate,
+            "--duration": duration,
+            "--fault": fault or None,
+            "--population-seed": population_seed,
+            "--settings": settings,
+            "--data-dir": data_dir,
+        }
+    )
     with one_line_errors(), terminable():
-        if not live:
-            raise BadInput("give --live: users against the running service", field="simulate")
-        what = Run(
-            ratings=ratings,
-            rate_per_s=rate,
-            duration_s=duration,
-            faults=tuple(scheduled(text) for text in fault or ()),
-            seed=seed,
-            population_seed=population_seed,
-        )
-        found = find_settings(settings, data_dir)
-        with shown_progress() as progress:
-            report = run(found, what, progress)
-    show(report, as_json)
-    raise typer.Exit(0 if report.passed else 1)
+        way = given.way()
+        if way == "--list":
+            _print_list()
+            return
+        if way == "--live":
+            what = Run(
+                ratings=ratings,
+                rate_per_s=rate or LIVE_RATE_PER_S,
+                duration_s=duration or LIVE_DURATION_S,
+                faults=tuple(scheduled(text) for text in fault or ()),
+                seed=seed,
+                population_seed=1 if population_seed is None else population_seed,
+            )
+            code = simulate_live(find_settings(settings, data_dir), what, as_json)
+        elif way == "--random":
+            code = simulate_random(seed, seeds or 1, save, as_json)
+        else:
+            path = find_scenario(str(scenario))
+            code = simulate_scenario(
+                str(scenario),
+                path,
+                seed,
+                playbooks=playbooks,
+                log=log,
+                report=report,
+                as_json=as_json,
+            )
+    raise typer.Exit(code)
 
 
-def show(report: Report, as_json: bool = False) -> None:
-    """The report on standard output."""
-    if as_json:
-        typer.echo(json.dumps(report_to_document(report), indent=2))
-    else:
-        Console(highlight=False).print(rendered(report))
+_FITTING = {
+    "SCENARIO": {"--playbooks", "--log", "--json", "--report"},
+    "--list": set[str](),
+    "--random": {"--seeds", "--save", "--json"},
+    "--live": {
+        "--ratings",
+        "--rate",
+        "--duration",
+        "--fault",
+        "--population-seed",
+        "--settings",
+        "--data-dir",
+        "--json",
+    },
+}
+"""The ways to simulate, and the options that mean something in each; --seed fits all."""
 
 
-class ShownProgress:
-    """Lines that stay, above one line that moves; without a terminal a line every 10 s."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Options by name; None where one was not given."""
 
-    EVERY_S = 10.0
+    values: dict[str, Any]
 
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-        self._task = bar.add_task("", total=None)
-        self._next_s = 0.0
-
-    def say(self, line: str) -> None:
-        self._bar.console.print(Text(line), soft_wrap=True)
-
-    def update(self, moment: Moment) -> None:
-        text = moment_text(moment)
-        self._bar.update(self._task, description=text)
-        if not self._bar.console.is_terminal and moment.elapsed_s >= self._next_s:
-            self._next_s = moment.elapsed_s + self.EVERY_S
-            self.say(text)
-
-
-@contextmanager
-def shown_progress() -> Iterator[ShownProgress]:
-    """Progress on standard error while the block runs."""
-    columns = (TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=progress_console, transient=True) as bar:
-        yield ShownProgress(bar)
+    def way(self) -> str:
+        """The one way that is meant. Raise BadInput for none, two, or an option of another."""
+        given = [name for name, value in self.values.items() if value is not None]
+        ways = [name for name in given if name in _FITTING]
+        if len(ways) != 1:
+            said = " and ".join(ways) or "nothing"
+            what = f"{said} was given; accepted: one of {', '.join(_FITTING)}"
+            raise BadInput(what, field="simulate")
+        way = ways[0]
+        for name in given:
+            if name != way and name not in _FITTING[way]:
+                fits = ", ".join(sorted({*_FITTING[way], "--seed"}))
+                what = f"means nothing with {way}; accepted: {fits}"
+                raise BadInput(what, field=name)
+        return way
 
 
-def moment_text(moment: Moment) -> str:
-    """``38 of 120 s: 61/s, 100.0 % valid, p95 24 ms, CTR 41 %, 2 % by another arm``."""
-    parts = [f"{moment.per_s:.0f}/s"]
-    if moment.valid_share is not None:
-        parts.append(f"{moment.valid_share:.1%} valid")
-    if moment.users_p95_ms is not None:
-        parts.append(f"p95 {moment.users_p95_ms:.0f} ms")
-    if moment.ctr is not None:
-        parts.append(f"CTR {moment.ctr:.0%}")
-    if moment.other_arm_share is not None:
-        parts.append(f"{moment.other_arm_share:.0%} by another arm")
-    if moment.not_sent:
-        parts.append(f"{moment.not_sent} not sent")
-    parts += [f"fault {name} is on" for name in moment.faults_on]
-    return f"{moment.elapsed_s:.0f} of {moment.duration_s:.0f} s: {', '.join(parts)}"
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends the block like Ctrl-C does, so that faults are healed on the way out."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.raise_signal(signal.SIGINT)  # asyncio cancels what runs, and that heals
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _print_list() -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, why in whys().items():
+        table.add_row(name, why)
+    Console(highlight=False).print(table)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from controller.adapters.plan_channel import PlanChannel, SyncPlanChannel
-from controller.core.plan import ArmPlan, Plan, plan_from_document
+from controller.core.plan import Plan, plan_from_document
 from controller.errors import BadInput, WorldError
 from controller.ports import GENESIS
 from controller.settings import REDIS_PASSWORD_ENV, Settings
@@ -28,21 +28,7 @@ _log = logging.getLogger(__name__)
 
 def baseline_plan(settings: Settings) -> Plan:
     """What the settings say, as epoch 0: any published plan is newer."""
-    return Plan(
-        service=settings.service,
-        epoch=0,
-        revision=0,
-        head=GENESIS,
-        at_s=0.0,
-        arms={
-            name: ArmPlan(arm.version, arm.share, arm.deadline_ms, arm.replicas)
-            for name, arm in settings.arms.items()
-        },
-        control_share=settings.control_share,
-        control_arm=settings.fallback_arm,
-        request_deadline_ms=settings.request_deadline_ms,
-        cache_ttl_s=settings.cache_ttl_s,
-    )
+    return settings.baseline_plan(GENESIS)
 
 
 class PlanWatch:

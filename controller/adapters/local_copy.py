@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from controller.adapters.catching_up import check_step, missing_records
 from controller.adapters.record_hash import hash_of
 from controller.errors import BadInput
 from controller.ports import GENESIS, PlanStore, Stored
 
 LOG = logging.getLogger(__name__)
-
-PAGE = 1_000
-"""Records read from the store at a time while catching up."""
 
 
 class LocalCopy:
@@ -59,10 +57,7 @@ class LocalCopy:
 
         Raise ValueError when the last record is not the head, or a record holds a line break.
         """
-        if records and hash_of(records[-1]) != stored.head:
-            raise ValueError(f"the last record is not the head {stored.head[:12]}")
-        if any(b"\n" in record for record in records):
-            raise ValueError("a record is one line")
+        check_step(records, stored)
         _write_whole(self._next_file, _to_document(stored))
         with self._records_file.open("ab") as file:
             file.write(b"".join(record + b"\n" for record in records))
@@ -77,21 +72,13 @@ class LocalCopy:
         A copy that is not a beginning of the store's log is set aside, and the log taken whole.
         Raise Unavailable when the store is not there.
         """
-        stored = store.load()
-        if stored is None or stored.head == self.head():
+        missing = missing_records(store, self.head())
+        if missing is None:
             return 0
-        lines = _all_records(store, stored.head)
-        hashes = [hash_of(line) for line in lines]
-        if not hashes or hashes[-1] != stored.head:
-            return 0
-        start = 0
-        if self._stored is not None:
-            if self.head() not in hashes:
-                self._set_aside()
-            else:
-                start = hashes.index(self.head()) + 1
-        self.follow(lines[start:], stored)
-        return len(lines) - start
+        if not missing.continues:
+            self._set_aside()
+        self.follow(missing.records, missing.stored)
+        return len(missing.records)
 
     def _cut_torn_line(self) -> None:
         if not self._records_file.exists():
@@ -159,19 +146,6 @@ class LocalCopy:
     def _say(self, sentence: str) -> None:
         self.repairs.append(sentence)
         LOG.warning("%s", sentence)
-
-
-def _all_records(store: PlanStore, head: str) -> list[bytes]:
-    """The log up to ``head``: a commit that lands while we read is left for later."""
-    found: list[bytes] = []
-    after = "-"
-    while page := store.records(after, PAGE):
-        after = page[-1][0]
-        for _, record in page:
-            found.append(record)
-            if hash_of(record) == head:
-                return found
-    return found
 
 
 def _to_document(stored: Stored) -> dict[str, Any]:

@@ -67,8 +67,12 @@ class MemoryBus:
         headers: Mapping[str, str],
         partition: int | None,
         key: bytes | None,
+        columns: object | None = None,
     ) -> bool:
-        """Add one message; False while the bus is down or has no such partition."""
+        """Add one message; False while the bus is down or has no such partition.
+
+        ``columns`` pass by reference what ``value`` would encode; then it is empty.
+        """
         if partition is None:
             partition = zlib.crc32(key or b"") % self.partitions
         with self._lock:
@@ -84,6 +88,7 @@ class MemoryBus:
                     value,
                     dict(headers),
                     key,
+                    columns,
                 )
             )
             excess = len(log.messages) - self._keep_messages

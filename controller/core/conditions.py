@@ -7,10 +7,14 @@ timers live in the judge's state, one per comparison in reading order.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
+from controller.core.by_id import ById
 from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not, Quantity
 from controller.core.readings import Reading, Readings, ReadingState, SignalKey
 from controller.core.records import SeenCondition
@@ -28,6 +32,7 @@ class Truth(StrEnum):
     UNKNOWN = "unknown"
 
 
+_COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _OPPOSITE = {
     Truth.MET: Truth.NOT_MET,
     Truth.NOT_MET: Truth.MET,
@@ -49,6 +54,21 @@ class Timer:
     paged: bool = False
 
 
+_RESTING = Timer()
+
+
+class Look(NamedTuple):
+    """What one comparison saw; the words for it are only made when they are wanted."""
+
+    leaf: Comparison
+    reading: Reading | None
+    state: str
+    note: str
+    truth: Truth
+    timer: Timer
+    settings: JudgeSettings
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a condition came to at one tick.
@@ -61,9 +81,14 @@ class Evaluation:
     truth: Truth
     assumed: Truth
     evidence: Truth
-    seen: tuple[SeenCondition, ...]
+    looks: tuple[Look, ...]
     timers: tuple[Timer, ...]
     overdue: tuple[int, ...] = ()
+
+    @property
+    def seen(self) -> tuple[SeenCondition, ...]:
+        """What each comparison saw, as records tell it."""
+        return tuple(_seen(look) for look in self.looks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +108,7 @@ class Sight:
     since_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Three:
+class _Three(NamedTuple):
     truth: Truth
     assumed: Truth
     evidence: Truth
@@ -92,16 +116,16 @@ class _Three:
 
 def evaluate(condition: Condition, timers: tuple[Timer, ...], sight: Sight) -> Evaluation:
     """Evaluate at one tick. ``timers`` of another shape than the condition start afresh."""
-    leaves = tuple(comparisons(condition))
-    if len(timers) != len(leaves):
-        timers = (Timer(),) * len(leaves)
+    count = sum(1 for _ in comparisons(condition))
+    if len(timers) != count:
+        timers = (_RESTING,) * count
     walk = _Walk(sight, timers)
     three = walk.visit(condition, negated=False)
     return Evaluation(
         three.truth,
         three.assumed,
         three.evidence,
-        tuple(walk.seen),
+        tuple(walk.looks),
         tuple(walk.timers),
         tuple(walk.overdue),
     )
@@ -127,6 +151,11 @@ def key_of(quantity: Quantity, settings: JudgeSettings) -> SignalKey:
     return SignalKey(quantity.signal, tuple(sorted(quantity.labels)), window_s)
 
 
+@lru_cache(maxsize=4_096)
+def _key_in(quantity: ById[Quantity], settings: ById[JudgeSettings]) -> SignalKey:
+    return key_of(quantity.it, settings.it)
+
+
 def mark_paged(timers: tuple[Timer, ...], overdue: tuple[int, ...]) -> tuple[Timer, ...]:
     """The timers with these comparisons' page on its way, so that it is sent once."""
     return tuple(replace(t, paged=True) if i in overdue else t for i, t in enumerate(timers))
@@ -139,7 +168,7 @@ class _Walk:
         self._sight = sight
         self._before = timers
         self.timers: list[Timer] = []
-        self.seen: list[SeenCondition] = []
+        self.looks: list[Look] = []
         self.overdue: list[int] = []
 
     def visit(self, condition: Condition, *, negated: bool) -> _Three:
@@ -163,7 +192,7 @@ class _Walk:
         policy = leaf.no_data or sight.policy
         if policy is NoData.ACT and not sight.may_assume:
             policy = NoData.HOLD
-        key = key_of(leaf.quantity, sight.settings)
+        key = _key_in(ById(leaf.quantity), ById(sight.settings))
         reading = sight.readings.get(key)
         state, note = _believe(reading, sight.since_s)
         now = _compare(leaf, reading, state)
@@ -177,7 +206,7 @@ class _Walk:
         ):
             self.overdue.append(len(self.timers))
         self.timers.append(timer)
-        self.seen.append(_seen(leaf, reading, state, note, three.truth, timer, sight.settings))
+        self.looks.append(Look(leaf, reading, state, note, three.truth, timer, sight.settings))
         return three
 
 
@@ -215,14 +244,7 @@ def _compare(leaf: Comparison, reading: Reading | None, state: str) -> Truth:
         return Truth.NOT_MET
     if state != "ok" or reading is None or reading.value is None:
         return Truth.UNKNOWN
-    value, threshold = reading.value, leaf.threshold
-    met = {
-        "<": value < threshold,
-        "<=": value <= threshold,
-        ">": value > threshold,
-        ">=": value >= threshold,
-    }[leaf.op]
-    return Truth.MET if met else Truth.NOT_MET
+    return Truth.MET if _COMPARE[leaf.op](reading.value, leaf.threshold) else Truth.NOT_MET
 
 
 def _advance(timer: Timer, now: Truth, policy: NoData, elapsed_s: float | None) -> Timer:
@@ -231,7 +253,7 @@ def _advance(timer: Timer, now: Truth, policy: NoData, elapsed_s: float | None) 
         timer = Timer(paged=timer.paged)
     step_s = elapsed_s or 0.0
     if now is Truth.NOT_MET:
-        return Timer()
+        return _RESTING
     if now is Truth.MET:
         held_s = _longer(timer.held_s, 0.0 if timer.paused else step_s)
         assumed_s = _longer(timer.assumed_s, step_s) if policy is NoData.ACT else held_s
@@ -274,15 +296,8 @@ def _long_enough(held_s: float | None, for_s: float) -> Truth:
     return Truth.MET if held_s is not None and held_s >= for_s - TOLERANCE else Truth.NOT_MET
 
 
-def _seen(
-    leaf: Comparison,
-    reading: Reading | None,
-    state: str,
-    note: str,
-    truth: Truth,
-    timer: Timer,
-    settings: JudgeSettings,
-) -> SeenCondition:
+def _seen(look: Look) -> SeenCondition:
+    leaf, reading, state = look.leaf, look.reading, look.state
     value = reading.value if reading is not None else None
     if value is not None and not math.isfinite(value):
         value = None
@@ -290,16 +305,18 @@ def _seen(
     if state == "ok" and value is not None:
         sign = 1.0 if leaf.op in (">", ">=") else -1.0
         margin = round(sign * (value - leaf.threshold), 6)
-    held_s = timer.held_s or 0.0
+    held_s = look.timer.held_s or 0.0
     sample_size = reading.sample_size if reading is not None else 0
     return SeenCondition(
         text=leaf.text,
-        met=truth.value,
+        met=look.truth.value,
         value=value,
         threshold=leaf.threshold,
         margin=margin,
         sample_size=sample_size,
         state=state,
         held_s=held_s,
-        sentence=comparison_sentence(leaf, value, state, note, sample_size, held_s, settings),
+        sentence=comparison_sentence(
+            leaf, value, state, look.note, sample_size, held_s, look.settings
+        ),
     )

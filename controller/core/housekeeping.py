@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from controller.core.approvals import withdraw
 from controller.core.baseline import reconcile
+from controller.core.by_id import ById
 from controller.core.draft import Draft
 from controller.core.phases import Event, Phase, follow
+from controller.core.settings import JudgeSettings
+from controller.core.state import Baseline
 from controller.core.working import expire_work
 
 
@@ -24,7 +28,7 @@ def keep_house(draft: Draft) -> None:
 def apply_settings(draft: Draft) -> None:
     """Changed settings reach the baseline, but for what a promotion or a person owns."""
     before = draft.baseline
-    after = reconcile(before, draft.settings)
+    after = _reconciled(ById(before), ById(draft.settings))
     if after == before:
         return
     draft.state = replace(draft.state, baseline=after)
@@ -41,6 +45,12 @@ def apply_settings(draft: Draft) -> None:
         f"changed settings apply to {', '.join(changed) or 'the control arm'}",
         details={"changed": changed},
     )
+
+
+@lru_cache(maxsize=8)
+def _reconciled(baseline: ById[Baseline], settings: ById[JudgeSettings]) -> Baseline:
+    """At most ticks neither has changed."""
+    return reconcile(baseline.it, settings.it)
 
 
 def _end_freezes(draft: Draft) -> None:

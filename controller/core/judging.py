@@ -21,7 +21,8 @@ from controller.core.working import take_result
 def judge(state: JudgeState, config: Config, tick: Tick, observed: Observed) -> Draft:
     """Decide on one tick. Readings that were not recorded are unknown, never good."""
     inbox = state.inbox
-    draft = Draft(replace(state, inbox=()), tick.at_s, tick.readings)
+    heard = replace(state, inbox=()) if inbox else state
+    draft = Draft(heard, tick.at_s, tick.readings)
     keep_house(draft)
     for said in inbox:
         if isinstance(said, Operator):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from controller.core.binding import bind_condition, targets_of
-from controller.core.conditions import GAP_S, TOLERANCE, Evaluation, Sight, evaluate
+from controller.core.by_id import ById
+from controller.core.conditions import GAP_S, TOLERANCE, Evaluation, Sight, Timer, evaluate
 from controller.core.facts import Tick
 from controller.core.phases import Phase
-from controller.core.playbook import Playbook
+from controller.core.playbook import Condition, Playbook
 from controller.core.readings import (
     PLAN_ADOPTED_EPOCH,
     PLAN_ADOPTED_REVISION,
@@ -126,6 +129,28 @@ def _observe_expectations(
     return tuple(moved), seen
 
 
+class Place(NamedTuple):
+    """A playbook for one value of its `for_each`, with its `when` for that value."""
+
+    playbook: Playbook
+    target: str | None
+    when: Condition
+
+
+def places(config: Config) -> tuple[Place, ...]:
+    """Every playbook and target that is loaded, in the order in which they may act."""
+    return _places(ById(config))
+
+
+@lru_cache(maxsize=8)
+def _places(config: ById[Config]) -> tuple[Place, ...]:
+    return tuple(
+        Place(playbook, target, bind_condition(playbook.when, playbook.for_each, target))
+        for playbook in in_order(config.it.playbooks)
+        for target in targets_of(playbook, config.it.settings)
+    )
+
+
 def _observe_watches(
     state: JudgeState, config: Config, tick: Tick, elapsed_s: float | None
 ) -> tuple[tuple[Watch, ...], dict[tuple[str, str | None], Evaluation]]:
@@ -134,20 +159,22 @@ def _observe_watches(
     busy = {(each.playbook.name, each.target) for each in state.incidents}
     watches = []
     evaluations = {}
-    for playbook in in_order(config.playbooks):
+    for playbook, target, when in places(config):
+        place = (playbook.name, target)
+        watch = before.get(place)
+        if watch is None or watch.sha256 != playbook.sha256:
+            watch = Watch(playbook.name, playbook.sha256, target)
+        if place in busy:
+            watches.append(_with_timers(watch, ()))
+            continue
         sight = Sight(tick.readings, config.settings, elapsed_s, playbook.no_data)
-        for target in targets_of(playbook, config.settings):
-            place = (playbook.name, target)
-            watch = before.get(place)
-            if watch is None or watch.sha256 != playbook.sha256:
-                watch = Watch(playbook.name, playbook.sha256, target)
-            if place in busy:
-                watches.append(replace(watch, timers=()))
-                continue
-            when = bind_condition(playbook.when, playbook.for_each, target)
-            evaluations[place] = evaluate(when, watch.timers, sight)
-            watches.append(replace(watch, timers=evaluations[place].timers))
+        evaluations[place] = evaluate(when, watch.timers, sight)
+        watches.append(_with_timers(watch, evaluations[place].timers))
     return tuple(watches), evaluations
+
+
+def _with_timers(watch: Watch, timers: tuple[Timer, ...]) -> Watch:
+    return watch if watch.timers == timers else replace(watch, timers=timers)
 
 
 def _adopted(readings: Readings) -> tuple[int, int] | None:

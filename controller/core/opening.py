@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from controller.core.acting import act, join, rung_text, spend
 from controller.core.approvals import ask
-from controller.core.binding import bind, targets_of
+from controller.core.binding import bind
 from controller.core.conditions import Evaluation, Truth, mark_paged
 from controller.core.draft import Draft
 from controller.core.guards import EXCLUDED, Refused, exclude_each_other, is_in_plan, refusals
-from controller.core.observing import Observed, in_order
+from controller.core.observing import Observed, places
 from controller.core.phases import Event, Phase, follow
 from controller.core.playbook import Autonomy, Playbook
 from controller.core.records import Loser
@@ -32,8 +32,7 @@ def _wishes(draft: Draft, config: Config, observed: Observed) -> list[_Wish]:
     busy = {(each.playbook.name, each.target) for each in draft.state.incidents}
     return [
         (playbook, target, when)
-        for playbook in in_order(config.playbooks)
-        for target in targets_of(playbook, config.settings)
+        for playbook, target, _ in places(config)
         if (when := observed.watches.get((playbook.name, target))) is not None
         and when.assumed is Truth.MET
         and (playbook.name, target) not in busy

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from controller.core.readings import (
     PLAN_ADOPTED_EPOCH,
     PLAN_ADOPTED_REVISION,
@@ -14,7 +12,7 @@ from controller.core.readings import (
 )
 from controller.monitors.batch_view import BatchView
 from controller.monitors.latest import LatestTally
-from controller.monitors.monitor import Monitor
+from controller.monitors.monitor import Family, Monitor, Reader
 from controller.monitors.running_count import RunningCount
 from controller.monitors.tick import TickView
 from controller.telemetry.schema import REPLICA
@@ -45,34 +43,37 @@ class RouterTally(LatestTally):
     columns = ("plan_epoch", "plan_revision", "telemetry_dropped")
 
     def update(self, rows: BatchView) -> None:
-        self.take(rows, rows.labels("kind").equal("router"), group="kind")
+        self.take(rows, kind="router", group="kind")
 
 
-class RouterReader:
+class RouterReader(Reader):
     def __init__(self) -> None:
         self._dropped_by: dict[str, float] = {}
         self._dropped = RunningCount()
 
-    def read(self, tally: RouterTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
+    def advance(self, tally: RouterTally, tick: TickView) -> None:
+        self._count_drops(tally, tick.at_s)
+
+    def families(self, tally: RouterTally) -> tuple[Family, ...]:  # noqa: ARG002
+        return (Family(SPECS),)
+
+    def reading(self, key: SignalKey, tally: RouterTally, tick: TickView) -> Reading:
         now = (tick.at_s, tick.at_s)
         live = [report for report in tally.reports() if report.at_s >= tick.at_s - LIVE_S]
+        if key.name == LIVE.name:
+            return tick.reading(LIVE, (REPLICA,), now, float(len(live)), len(live))
+        if key.name == DROPPED.name:
+            window = (tick.at_s - key.window_s, tick.at_s)
+            dropped = self._dropped.within(*window)
+            return tick.reading(DROPPED, (REPLICA,), window, dropped, len(live))
+        if not live and tick.trouble((REPLICA,), 0.0) is None:
+            note = f"no router heard for {LIVE_S:.0f}s"
+            return Reading(None, ReadingState.DOWN, 0, *now, note)
         # A router that holds no plan has adopted nothing: it holds pair (0, 0).
         held = [tuple(0.0 if v != v else v for v in report.values[:2]) for report in live]
         oldest = min(held) if held else (None, None)
-        for spec, value in ((EPOCH, oldest[0]), (REVISION, oldest[1])):
-            for key in tick.keys(spec):
-                if not live and tick.trouble((REPLICA,), 0.0) is None:
-                    note = f"no router heard for {LIVE_S:.0f}s"
-                    yield key, Reading(None, ReadingState.DOWN, 0, *now, note)
-                else:
-                    yield key, tick.reading(spec, (REPLICA,), now, value, len(live))
-        for key in tick.keys(LIVE):
-            yield key, tick.reading(LIVE, (REPLICA,), now, float(len(live)), len(live))
-        self._count_drops(tally, tick.at_s)
-        for key in tick.keys(DROPPED):
-            window = (tick.at_s - key.window_s, tick.at_s)
-            dropped = self._dropped.within(*window)
-            yield key, tick.reading(DROPPED, (REPLICA,), window, dropped, len(live))
+        spec, value = (EPOCH, oldest[0]) if key.name == EPOCH.name else (REVISION, oldest[1])
+        return tick.reading(spec, (REPLICA,), now, value, len(live))
 
     def _count_drops(self, tally: RouterTally, at_s: float) -> None:
         """A router's count starts with its life; what it dropped before we watched is not news."""

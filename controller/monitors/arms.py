@@ -9,7 +9,7 @@ is bad and took as long as it took.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
 from controller.monitors.batch_view import BatchView
+from controller.monitors.events import RowEvents
 from controller.monitors.latency import LATENCY_MS, latency_specs, least_sample_of
-from controller.monitors.monitor import Arrays, Monitor, label
+from controller.monitors.monitor import Arrays, Family, Monitor, Reader
 from controller.monitors.nesting import nested, unnested
 from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
@@ -43,6 +44,7 @@ RATE = SignalSpec(
     "Attempts per second that really reached the arm, probes included",
 )
 SPECS = (*LATENCIES.values(), BAD, RATE)
+_LATENCY_SHARES = {spec.name: (share, spec) for share, spec in LATENCIES.items()}
 _GOOD, _BAD, _SPARED, _UNCOUNTED = 0, 1, 2, 3
 
 
@@ -52,26 +54,8 @@ class ArmTally:
         self.kinds = Slots(4, first=arms)
 
     def update(self, rows: BatchView) -> None:
-        attempts = rows.nested("attempts")
-        arm, result = attempts.labels("arm"), attempts.labels("result")
-        counted_role = rows.labels("role").equal("user", "probe")[attempts.rows]
-        kept = counted_role & (arm.codes >= 0)
-        seconds = rows.seconds("done_at_s")[attempts.rows]
-        kinds = self._kinds(result.codes.size, result, attempts.labels("reason"))
-        self.kinds.add(arm.names, arm.codes[kept], seconds[kept], kinds[kept])
-        elapsed_ms = attempts.numbers("elapsed_ms").copy()
-        elapsed_ms[result.equal("late", "skipped")] = np.inf
-        timed = kept & (kinds != _UNCOUNTED)
-        waits = LATENCY_MS.index(elapsed_ms[timed])
-        self.latency.add(arm.names, arm.codes[timed], seconds[timed], waits)
-
-    @staticmethod
-    def _kinds(count: int, result: Any, reason: Any) -> NDArray[np.int64]:
-        kinds = np.full(count, _UNCOUNTED, dtype=np.int64)
-        kinds[result.equal("ok")] = _GOOD
-        kinds[result.equal("late", "error")] = _BAD
-        kinds[result.equal("skipped") & reason.equal(SKIPPED_BY_BREAKER)] = _SPARED
-        return kinds
+        self.kinds.count(rows.events("arms.kinds", _attempts, "done_at_s"))
+        self.latency.count(rows.events("arms.latency", _waits, "done_at_s"))
 
     def merge(self, other: ArmTally) -> None:
         self.latency.merge(other.latency)
@@ -89,42 +73,70 @@ class ArmTally:
         self.kinds.restore(unnested(arrays, "kinds"))
 
 
-class ArmReader:
-    def read(self, tally: ArmTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
-        for arm in tick.series(SPECS, "arm", tally.kinds.names()):
-            yield from self._latencies(arm, tally, tick)
-            for key in tick.keys(BAD, label("arm", arm)):
-                window = tick.window(key.window_s)
-                good, bad, spared, _ = tally.kinds.window(arm, *window).tolist()
-                total = good + bad + spared
-                value = (bad + spared) / total if total else None
-                idle = self._idle(arm, tally, window)
-                yield key, tick.reading(BAD, (SERVED,), window, value, total, idle)
-            for key in tick.keys(RATE, label("arm", arm)):
-                window = tick.window(key.window_s)
-                good, bad, _, _ = tally.kinds.window(arm, *window).tolist()
-                yield key, tick.rate(RATE, (SERVED,), window, good + bad)
+def _attempts(rows: BatchView) -> RowEvents:
+    """What came of each attempt of a role that counts."""
+    attempts = rows.nested("attempts")
+    arm, result = attempts.labels("arm"), attempts.labels("result")
+    kinds = np.full(result.codes.size, _UNCOUNTED, dtype=np.int64)
+    kinds[result.equal("ok")] = _GOOD
+    kinds[result.equal("late", "error")] = _BAD
+    spared = attempts.labels("reason").equal(SKIPPED_BY_BREAKER)
+    kinds[result.equal("skipped") & spared] = _SPARED
+    counted_role = rows.labels("role").equal("user", "probe")[attempts.rows]
+    seconds = rows.seconds("done_at_s")[attempts.rows]
+    kept = counted_role & (arm.codes >= 0)
+    return RowEvents.of(
+        rows.row_count,
+        arm.names,
+        kept,
+        attempts.rows,
+        arm.codes,
+        seconds,
+        kinds,
+    )
 
-    def _latencies(
-        self, arm: str, tally: ArmTally, tick: TickView
-    ) -> Iterator[tuple[SignalKey, Reading]]:
-        counted: dict[float, NDArray[np.int64]] = {}
-        for share, spec in LATENCIES.items():
-            for key in tick.keys(spec, label("arm", arm)):
-                window = tick.window(key.window_s)
-                if key.window_s not in counted:
-                    counted[key.window_s] = tally.latency.window(arm, *window)
-                counts = counted[key.window_s]
-                value = LATENCY_MS.quantile(counts, share)
-                idle = self._idle(arm, tally, window)
-                sample = int(counts.sum())
-                yield key, tick.reading(spec, (SERVED,), window, value, sample, idle)
 
-    @staticmethod
-    def _idle(arm: str, tally: ArmTally, window: tuple[float, float]) -> str:
-        """An arm that was skipped for the cache is not without traffic, only unmeasured."""
-        untouched = not tally.kinds.window(arm, *window).any()
-        return "no traffic and no probes" if untouched else ""
+def _waits(rows: BatchView) -> RowEvents:
+    """How long each attempt took that counts at all."""
+    attempts = rows.nested("attempts")
+    arm, result = attempts.labels("arm"), attempts.labels("result")
+    elapsed_ms = attempts.numbers("elapsed_ms").copy()
+    elapsed_ms[result.equal("late", "skipped")] = np.inf
+    spared = attempts.labels("reason").equal(SKIPPED_BY_BREAKER)
+    kept = result.equal("ok", "late", "error") | (result.equal("skipped") & spared)
+    kept &= rows.labels("role").equal("user", "probe")[attempts.rows] & (arm.codes >= 0)
+    seconds = rows.seconds("done_at_s")[attempts.rows]
+    return RowEvents.of(
+        rows.row_count,
+        arm.names,
+        kept,
+        attempts.rows,
+        arm.codes,
+        seconds,
+        LATENCY_MS.index(elapsed_ms),
+    )
+
+
+class ArmReader(Reader):
+    def families(self, tally: ArmTally) -> tuple[Family, ...]:
+        return (Family(SPECS, "arm", tuple(tally.kinds.names())),)
+
+    def reading(self, key: SignalKey, tally: ArmTally, tick: TickView) -> Reading:
+        arm, window = key.labels[0][1], tick.window(key.window_s)
+        kinds = tally.kinds.window(arm, *window).tolist()
+        good, bad, spared, _ = kinds
+        if key.name == RATE.name:
+            return tick.rate(RATE, (SERVED,), window, good + bad)
+        # An arm that was skipped for the cache is not without traffic, only unmeasured.
+        idle = "" if any(kinds) else "no traffic and no probes"
+        if key.name == BAD.name:
+            total = good + bad + spared
+            value = (bad + spared) / total if total else None
+            return tick.reading(BAD, (SERVED,), window, value, total, idle)
+        share, spec = _LATENCY_SHARES[key.name]
+        counts = tally.latency.window(arm, *window)
+        value = LATENCY_MS.quantile(counts, share)
+        return tick.reading(spec, (SERVED,), window, value, int(counts.sum()), idle)
 
 
 def _tally(settings: Settings) -> ArmTally:

@@ -1,16 +1,26 @@
-"""Columns of one batch as numpy arrays, each made once however many monitors look at it."""
+"""Columns of one batch as numpy arrays, each made once however many monitors look at it.
+
+A batch may be a part of a slab: then whatever is made row by row is made once for the whole slab,
+and each part takes its slice.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from controller.monitors.events import Events, RowEvents
+from controller.telemetry.slab import SlabPart, as_part
+
 Mask = NDArray[np.bool_]
+T = TypeVar("T")
 LATEST_S = 2.0**40
 """No time at all beyond this."""
 
@@ -24,8 +34,9 @@ class Labelled:
 
     def equal(self, *values: str) -> Mask:
         """Which rows hold one of these values."""
-        wanted = [code for code, name in enumerate(self.names) if name in values]
-        return np.isin(self.codes, wanted)
+        # Code -1 picks the last place, which is nobody's name.
+        wanted = np.array([*(name in values for name in self.names), False])
+        return wanted[self.codes]
 
 
 @dataclass(frozen=True)
@@ -45,20 +56,50 @@ class Nested:
 class BatchView:
     """Raise KeyError for a column that the batch does not have."""
 
-    def __init__(self, topic: str, partition: int, batch: pa.RecordBatch) -> None:
+    def __init__(self, topic: str, partition: int, rows: pa.RecordBatch | SlabPart) -> None:
         self.topic = topic
         self.partition = partition
-        self.batch = batch
-        self.row_count: int = batch.num_rows
-        self._numbers: dict[str, NDArray[np.float64]] = {}
-        self._labels: dict[str, Labelled] = {}
-        self._nested: dict[str, Nested] = {}
+        self.part = as_part(rows)
+        self.row_count: int = self.part.num_rows
+        self._first = self.part.start
+        self._after = self.part.start + self.part.num_rows
+        self._spans: dict[str, tuple[float, float]] = {}
+
+    @property
+    def batch(self) -> pa.RecordBatch:
+        return self.part.batch
+
+    def made(self, key: Hashable, make: Callable[[BatchView], Any]) -> Any:
+        """What ``make`` gives for the whole slab, made once."""
+        return self.part.slab.once(key, lambda: make(self._whole()))
+
+    def _whole(self) -> BatchView:
+        """All rows of the slab. Not kept: the slab would keep itself."""
+        slab = self.part.slab
+        if self.row_count == slab.batch.num_rows:
+            return self
+        return BatchView(self.topic, self.partition, slab.part(0, slab.batch.num_rows))
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A number, time or truth column; NaN where it is null."""
-        if name not in self._numbers:
-            self._numbers[name] = numbers(self.batch.column(name))
-        return self._numbers[name]
+        found: NDArray[np.float64] = self.made(
+            ("numbers", name), lambda whole: numbers(whole.batch.column(name))
+        )
+        return found[self._first : self._after]
+
+    def span(self, name: str) -> tuple[float, float]:
+        """The least and the largest of a number column; NaN when a row has none."""
+        found = self._spans.get(name)
+        if found is None:
+            column = self.numbers(name)
+            found = self._spans[name] = (float(column.min()), float(column.max()))
+        return found
+
+    def count_below(self, name: str, limit: float) -> int:
+        """How many rows of a number column are below it."""
+        if self.span(name)[0] >= limit:  # never so with NaN
+            return 0
+        return int(np.count_nonzero(self.numbers(name) < limit))
 
     def seconds(self, name: str) -> NDArray[np.int64]:
         """A time column as whole seconds. Its rows were checked to be finite times."""
@@ -66,23 +107,26 @@ class BatchView:
 
     def labels(self, name: str) -> Labelled:
         """A text column."""
-        if name not in self._labels:
-            self._labels[name] = labelled(self.batch.column(name))
-        return self._labels[name]
+        found: Labelled = self.made(
+            ("labels", name), lambda whole: labelled(whole.batch.column(name))
+        )
+        if self.row_count == found.codes.size:
+            return found
+        return Labelled(found.codes[self._first : self._after], found.names)
 
     def nested(self, name: str) -> Nested:
         """A column of lists of structs."""
-        if name not in self._nested:
+
+        def make() -> Nested:
             column = self.batch.column(name)
-            rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
-            self._nested[name] = Nested(rows.astype(np.int64), column.flatten())
-        return self._nested[name]
+            return Nested(_parents(column), column.flatten())
+
+        return self.part.slab.once(("nested", name, self._first, self._after), make)
 
     def listed(self, name: str) -> tuple[NDArray[np.int64], Labelled]:
         """A column of lists of text: the row of each element, and the elements."""
         column = self.batch.column(name)
-        rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
-        return rows.astype(np.int64), labelled(column.flatten())
+        return _parents(column), labelled(column.flatten())
 
     def timely(self, name: str) -> Mask:
         """Which rows of a time column hold a time that whole seconds can express."""
@@ -93,14 +137,40 @@ class BatchView:
         """Which rows of a column are not null."""
         return self.batch.column(name).is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
-    def values_of(self, *names: str) -> list[dict[str, Any]]:
+    def sliced(self, key: Hashable, make: Callable[[BatchView], Sequence[T]]) -> Sequence[T]:
+        """This batch's share of what ``make`` gives for the whole slab, one element per row."""
+        found: Sequence[T] = self.made(key, make)
+        return found[self._first : self._after]
+
+    def values_of(self, *names: str) -> Sequence[dict[str, Any]]:
         """Columns as Python values by row, for the few rows of small topics."""
-        return self.batch.select(list(names)).to_pylist()  # type: ignore[no-any-return]
+
+        def make(whole: BatchView) -> list[dict[str, Any]]:
+            return whole.batch.select(list(names)).to_pylist()  # type: ignore[no-any-return]
+
+        return self.sliced(("values", names), make)
+
+    def events(
+        self, key: Hashable, make: Callable[[BatchView], RowEvents], time_column: str
+    ) -> Events:
+        """What ``make`` finds in the whole slab, but of this batch's rows.
+
+        ``time_column`` is what the events' seconds were made of.
+        """
+        found: RowEvents = self.made(key, make)
+        return found.within(self._first, self._after, self._bounds(time_column))
+
+    def _bounds(self, time_column: str) -> tuple[int, int] | None:
+        """Whole seconds around a time column; None where not every row has a time."""
+        least_s, most_s = self.span(time_column)
+        if not -LATEST_S <= least_s <= most_s <= LATEST_S:
+            return None
+        return math.floor(least_s), math.floor(most_s)
 
 
 def numbers(column: pa.Array) -> NDArray[np.float64]:
     """As float64, NaN where null."""
-    wide = column.cast(pa.float64(), safe=False)
+    wide = column if column.type == pa.float64() else column.cast(pa.float64(), safe=False)
     if wide.null_count:
         wide = wide.fill_null(float("nan"))
     return wide.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
@@ -109,8 +179,13 @@ def numbers(column: pa.Array) -> NDArray[np.float64]:
 def labelled(column: pa.Array) -> Labelled:
     """Codes and names of a text column, dictionary-encoded or not."""
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    codes = coded.indices.cast(pa.int64())
+    codes = coded.indices
     if codes.null_count:
         codes = codes.fill_null(-1)
     names = tuple("" if name is None else name for name in coded.dictionary.to_pylist())
-    return Labelled(codes.to_numpy(zero_copy_only=False), names)
+    return Labelled(codes.to_numpy(zero_copy_only=False).astype(np.int64), names)
+
+
+def _parents(column: pa.ListArray) -> NDArray[np.int64]:
+    rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
+    return rows.astype(np.int64)  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
 from controller.monitors.batch_view import BatchView
-from controller.monitors.monitor import Arrays, Monitor
+from controller.monitors.events import ONE_SERIES, RowEvents
+from controller.monitors.monitor import Arrays, Family, Monitor, Reader
 from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
 from controller.telemetry.schema import SERVED
@@ -32,11 +33,7 @@ class CacheTally:
         self.looks = Slots(2, first=("",))
 
     def update(self, rows: BatchView) -> None:
-        cache = rows.labels("cache")
-        kept = rows.labels("role").equal("user") & cache.equal("hit", "miss")
-        seconds = rows.seconds("done_at_s")[kept]
-        found = np.where(cache.equal("hit")[kept], _HIT, _MISS)
-        self.looks.add(("",), np.zeros(seconds.size, dtype=np.int64), seconds, found)
+        self.looks.count(rows.events("cache.looks", _looks, "done_at_s"))
 
     def merge(self, other: CacheTally) -> None:
         self.looks.merge(other.looks)
@@ -51,15 +48,32 @@ class CacheTally:
         self.looks.restore(arrays)
 
 
-class CacheReader:
-    def read(self, tally: CacheTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
-        for key in tick.keys(HIT_RATE):
-            window = tick.window(key.window_s)
-            misses, hits = tally.looks.window("", *window).tolist()
-            total = misses + hits
-            value = hits / total if total else None
-            idle = "no request looked into the cache"
-            yield key, tick.reading(HIT_RATE, (SERVED,), window, value, total, idle)
+def _looks(rows: BatchView) -> RowEvents:
+    cache = rows.labels("cache")
+    kept = rows.labels("role").equal("user") & cache.equal("hit", "miss")
+    found = np.where(cache.equal("hit"), _HIT, _MISS)
+    return RowEvents.of(
+        rows.row_count,
+        ONE_SERIES,
+        kept,
+        None,
+        0,
+        rows.seconds("done_at_s"),
+        found,
+    )
+
+
+class CacheReader(Reader):
+    def families(self, tally: CacheTally) -> tuple[Family, ...]:  # noqa: ARG002
+        return (Family((HIT_RATE,)),)
+
+    def reading(self, key: SignalKey, tally: CacheTally, tick: TickView) -> Reading:
+        window = tick.window(key.window_s)
+        misses, hits = tally.looks.window("", *window).tolist()
+        total = misses + hits
+        value = hits / total if total else None
+        idle = "no request looked into the cache"
+        return tick.reading(HIT_RATE, (SERVED,), window, value, total, idle)
 
 
 MONITOR = Monitor(

@@ -8,17 +8,18 @@ come. An answer by the fallback stays charged to the arm drawn. Bots count on ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
-from controller.monitors.monitor import Arrays, Monitor, label
+from controller.monitors.batch_view import BatchView, Mask
+from controller.monitors.events import RowEvents
+from controller.monitors.monitor import Arrays, Family, Monitor, Reader
 from controller.monitors.nesting import nested, unnested
-from controller.monitors.request_sets import RequestSets
+from controller.monitors.request_sets import Key, RequestSets
 from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, WINDOWS_OF_LAG, TickView
 from controller.settings import Settings
@@ -36,6 +37,8 @@ CTR = SignalSpec(
     "Share of users' requests drawn to the arm that were clicked within the attribution window",
     users_only=True,
 )
+Found = tuple[str, bytes, int]
+"""Arm, request id and second of a draw or a click."""
 LEAST_EXPECTED_CLICKS = 20.0
 """So many clicks missing at once happen by chance once in 5e8 (exp(-20)): the source is gone."""
 
@@ -46,57 +49,61 @@ class ClickTally:
         self.requests = Slots(1, first=arms)
         self.clicked = RequestSets()
         self.bots = RequestSets()
+        self._by_people = Slots(1, first=arms)
+        """How many of ``clicked`` are not among ``bots``: follows from the two."""
 
     def update(self, rows: BatchView) -> None:
         if rows.topic == OUTCOME:
-            self._clicks(rows)
+            self._click(rows)
         else:
-            self._draws(rows)
+            self._draw(rows)
 
-    def _draws(self, rows: BatchView) -> None:
-        arm, drawn_s = rows.labels("arm"), rows.numbers("at_s")
-        kept = rows.labels("role").equal("user") & (arm.codes >= 0) & rows.timely("at_s")
-        kept &= ~rows.labels("outcome").equal("invalid", "shed") & rows.present("request_id")
-        bot = rows.numbers("bot") == 1.0
-        people = kept & ~bot
-        seconds = np.floor(np.where(kept, drawn_s, 0.0)).astype(np.int64)
-        codes = arm.codes[people]
-        self.requests.add(arm.names, codes, seconds[people], np.zeros_like(codes))
-        bots = np.flatnonzero(kept & bot)
-        if bots.size:
-            self.bots.add(self._keys(arm, rows, bots), seconds[bots].tolist())
+    def _draw(self, rows: BatchView) -> None:
+        self.requests.count(rows.events("clicks.requests", _requests, "at_s"))
+        bots = rows.sliced("clicks.bots", _bots)
+        for key, second in self.bots.add(*self._named(bots)):
+            if self.clicked.has(key, second):
+                self._by_people.bump(key[0], second, -1)
 
-    def _clicks(self, rows: BatchView) -> None:
-        arm, drawn_s, at_s = rows.labels("arm"), rows.numbers("served_at_s"), rows.numbers("at_s")
-        kept = rows.labels("kind").equal(CLICK) & (arm.codes >= 0) & rows.present("request_id")
-        kept &= rows.timely("served_at_s") & rows.timely("at_s")
-        kept &= (at_s >= drawn_s) & (at_s <= drawn_s + self.window_s)
-        places = np.flatnonzero(kept)
-        seconds = np.floor(drawn_s[places]).astype(np.int64).tolist()
-        self.clicked.add(self._keys(arm, rows, places), seconds)
+    def _click(self, rows: BatchView) -> None:
+        clicks = rows.sliced(("clicks", self.window_s), lambda whole: _clicks(whole, self.window_s))
+        for key, second in self.clicked.add(*self._named(clicks)):
+            if not self.bots.has(key, second):
+                self._by_people.bump(key[0], second, 1)
 
-    def _keys(
-        self, arm: Any, rows: BatchView, places: NDArray[np.int64]
-    ) -> list[tuple[str, bytes]]:
-        ids = rows.batch.column("request_id").take(places).to_pylist()
-        return [
-            (self.requests.series_of(arm.names[arm.codes[place]]), request_id)
-            for place, request_id in zip(places.tolist(), ids, strict=True)
-        ]
+    def _named(self, found: Sequence[Found | None]) -> tuple[list[Key], list[int]]:
+        """Keys under the series they are counted in, and their seconds."""
+        kept = [each for each in found if each is not None]
+        keys = [(self.requests.series_of(arm), request_id) for arm, request_id, _ in kept]
+        return keys, [second for _, _, second in kept]
 
     def clicks(self, arm: str, start_s: float, end_s: float) -> int:
         """Requests drawn to the arm in the window that a person clicked."""
-        return self.clicked.count(arm, int(start_s), int(end_s), without=self.bots)
+        return int(self._by_people.window(arm, int(start_s), int(end_s))[0])
+
+    def everywhere(self, start_s: float, end_s: float) -> tuple[int, int]:
+        """Requests of all arms in the window, and how many of them a person clicked."""
+        requests = self.requests.windows(start_s, end_s)
+        clicks = self._by_people.windows(int(start_s), int(end_s))
+        return int(requests.sum()), int(clicks.sum())
 
     def merge(self, other: ClickTally) -> None:
         self.requests.merge(other.requests)
         self.clicked.merge(other.clicked)
         self.bots.merge(other.bots)
+        self._count_people()
+
+    def _count_people(self) -> None:
+        self._by_people = Slots(1, first=self.requests.names())
+        for key, second in self.clicked.entries():
+            if not self.bots.has(key, second):
+                self._by_people.bump(key[0], second, 1)
 
     def forget(self, before_s: float, after_s: float) -> None:
         self.requests.forget(before_s, after_s)
         self.clicked.forget(before_s, after_s)
         self.bots.forget(before_s, after_s)
+        self._by_people.forget(before_s, after_s)
 
     def snapshot(self) -> Arrays:
         return nested(
@@ -109,27 +116,81 @@ class ClickTally:
         self.requests.restore(unnested(arrays, "requests"))
         self.clicked.restore(unnested(arrays, "clicked"))
         self.bots.restore(unnested(arrays, "bots"))
+        self._count_people()
 
 
-class ClickReader:
+def _requests(rows: BatchView) -> RowEvents:
+    """Draws of people that may be clicked."""
+    arm = rows.labels("arm")
+    people = _drawn(rows) & (rows.numbers("bot") != 1.0)
+    return RowEvents.of(
+        rows.row_count,
+        arm.names,
+        people,
+        None,
+        arm.codes,
+        _seconds(rows, "at_s"),
+        np.zeros_like(arm.codes),
+    )
+
+
+def _bots(rows: BatchView) -> list[Found | None]:
+    return _found(rows, _drawn(rows) & (rows.numbers("bot") == 1.0), "at_s")
+
+
+def _drawn(rows: BatchView) -> Mask:
+    kept = rows.labels("role").equal("user") & (rows.labels("arm").codes >= 0)
+    kept &= rows.timely("at_s") & rows.present("request_id")
+    return kept & ~rows.labels("outcome").equal("invalid", "shed")
+
+
+def _clicks(rows: BatchView, window_s: float) -> list[Found | None]:
+    """Clicks within the attribution window."""
+    drawn_s, at_s = rows.numbers("served_at_s"), rows.numbers("at_s")
+    kept = rows.labels("kind").equal(CLICK) & (rows.labels("arm").codes >= 0)
+    kept &= rows.present("request_id") & rows.timely("served_at_s") & rows.timely("at_s")
+    kept &= (at_s >= drawn_s) & (at_s <= drawn_s + window_s)
+    return _found(rows, kept, "served_at_s")
+
+
+def _found(rows: BatchView, kept: Mask, time_column: str) -> list[Found | None]:
+    """Arm, request and second of the kept rows; None for the others."""
+    found: list[Found | None] = [None] * rows.row_count
+    places = np.flatnonzero(kept)
+    ids = rows.batch.column("request_id").take(places).to_pylist()
+    arm, seconds = rows.labels("arm"), _seconds(rows, time_column)
+    for place, request_id in zip(places.tolist(), ids, strict=True):
+        found[place] = (arm.names[arm.codes[place]], request_id, int(seconds[place]))
+    return found
+
+
+def _seconds(rows: BatchView, time_column: str) -> NDArray[np.int64]:
+    """Whole seconds; 0 where the time cannot be."""
+    at_s = np.where(rows.timely(time_column), rows.numbers(time_column), 0.0)
+    return np.floor(at_s).astype(np.int64)
+
+
+class ClickReader(Reader):
     """Remembers the usual rate, to tell a source that fell silent from users who do not click."""
 
     def __init__(self) -> None:
         self._usual_rate = 0.0
 
-    def read(self, tally: ClickTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
-        watermark_s = min(tick.sources[SERVED].watermark_s, tick.sources[OUTCOME].watermark_s)
-        matured_s = math.floor(watermark_s - tally.window_s)
-        missing = self._missing(tally, tick, matured_s)
-        for arm in tick.series((CTR,), "arm", tally.requests.names()):
-            for key in tick.keys(CTR, label("arm", arm)):
-                window = (float(matured_s - math.ceil(key.window_s)), float(matured_s))
-                requests = int(tally.requests.window(arm, *window).sum())
-                value = tally.clicks(arm, *window) / requests if requests else None
-                reading = self._judge(tick, window, value, requests)
-                if missing and reading.state is ReadingState.OK:
-                    reading = Reading(None, ReadingState.STALE, requests, *window, missing)
-                yield key, reading
+    def advance(self, tally: ClickTally, tick: TickView) -> None:
+        if tick.sources[OUTCOME].silent_s <= WINDOWS_OF_LAG * SYSTEM_WINDOW_S:
+            self._learn(tally, _matured_s(tally, tick))
+
+    def families(self, tally: ClickTally) -> tuple[Family, ...]:
+        return (Family((CTR,), "arm", tuple(tally.requests.names())),)
+
+    def reading(self, key: SignalKey, tally: ClickTally, tick: TickView) -> Reading:
+        arm, matured_s = key.labels[0][1], _matured_s(tally, tick)
+        window = (float(matured_s - math.ceil(key.window_s)), float(matured_s))
+        requests = int(tally.requests.window(arm, *window)[0])
+        value = tally.clicks(arm, *window) / requests if requests else None
+        reading = self._judge(tick, window, value, requests)
+        missing = self._missing(tally, tick) if reading.state is ReadingState.OK else ""
+        return Reading(None, ReadingState.STALE, requests, *window, missing) if missing else reading
 
     @staticmethod
     def _judge(
@@ -140,16 +201,12 @@ class ClickReader:
             return Reading(None, ReadingState.INSUFFICIENT, requests, *window, note)
         return tick.reading(CTR, (SERVED, OUTCOME), window, value, requests, "no traffic")
 
-    def _missing(self, tally: ClickTally, tick: TickView, matured_s: int) -> str:
+    def _missing(self, tally: ClickTally, tick: TickView) -> str:
         """Why clicks cannot be believed to be all there, or nothing."""
         silent_s = tick.sources[OUTCOME].silent_s
         if silent_s <= WINDOWS_OF_LAG * SYSTEM_WINDOW_S:
-            self._learn(tally, matured_s)
             return ""
-        asked = sum(
-            int(tally.requests.window(arm, tick.closed_s - silent_s, tick.closed_s).sum())
-            for arm in tally.requests.names()
-        )
+        asked = tally.requests.total(tick.closed_s - silent_s, tick.closed_s)
         expected = asked * self._usual_rate
         if expected < LEAST_EXPECTED_CLICKS:
             return ""
@@ -157,11 +214,15 @@ class ClickReader:
 
     def _learn(self, tally: ClickTally, matured_s: int) -> None:
         start_s = matured_s - math.ceil(CTR.default_window_s)
-        arms = tally.requests.names()
-        requests = sum(int(tally.requests.window(arm, start_s, matured_s).sum()) for arm in arms)
+        requests, clicks = tally.everywhere(start_s, matured_s)
         if requests >= CTR.least_sample:
-            clicks = sum(tally.clicks(arm, start_s, matured_s) for arm in arms)
             self._usual_rate = clicks / requests
+
+
+def _matured_s(tally: ClickTally, tick: TickView) -> int:
+    """Requests before this are as old as the attribution window, as far as telemetry has come."""
+    watermark_s = min(tick.sources[SERVED].watermark_s, tick.sources[OUTCOME].watermark_s)
+    return math.floor(watermark_s - tally.window_s)
 
 
 def _tally(settings: Settings) -> ClickTally:

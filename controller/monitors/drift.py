@@ -7,7 +7,7 @@ reference are not counted, so exactness in any order holds among rows, not acros
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
 from controller.monitors.batch_view import BatchView
-from controller.monitors.monitor import Arrays, Monitor, label
+from controller.monitors.drift_comparison import DriftComparison
+from controller.monitors.events import RowEvents
+from controller.monitors.monitor import Arrays, Family, Monitor, Reader
 from controller.monitors.nesting import nested, text_array, unnested
 from controller.monitors.slots import Slots, safe_label
 from controller.monitors.tick import TickView
@@ -25,10 +27,7 @@ from controller.statistics.drift import (
     CELLS,
     DECISION_BINS,
     LEAST_ROWS,
-    DriftResult,
     ReferenceBins,
-    compare,
-    shifted,
 )
 from controller.telemetry.schema import MODEL, SERVED
 
@@ -92,26 +91,18 @@ class DriftTally:
             self.references[arm] = reference
 
     def _count(self, rows: BatchView) -> None:
-        if not self.references:
-            return
-        inputs = rows.nested("inputs")
-        feature, values = inputs.labels("feature"), inputs.numbers("value")
-        arm = rows.labels("arm")
-        counted = rows.labels("role").equal("user", "probe")[inputs.rows] & (feature.codes >= 0)
-        arms, seconds = arm.codes[inputs.rows], rows.seconds("done_at_s")[inputs.rows]
-        for code, name in enumerate(arm.names):
-            reference = self.references.get(name)
-            if reference is None:
-                continue
-            kept = counted & (arms == code)
-            codes, cells = feature.codes[kept], np.full(int(kept.sum()), -1, dtype=np.int64)
-            for place in np.unique(codes).tolist():
-                bins = reference.features.get(feature.names[place])
-                if bins is not None:
-                    mine = codes == place
-                    cells[mine] = bins.cells_of(values[kept][mine])
-            known = cells >= 0
-            self.counts[name].add(feature.names, codes[known], seconds[kept][known], cells[known])
+        for arm in self.references:
+            reference = self.references[arm]
+
+            def make(whole: BatchView, of: ArmReference = reference, arm: str = arm) -> RowEvents:
+                return _inputs(whole, arm, of)
+
+            key = ("drift", arm, reference.at_s, reference.id)
+            self.counts[arm].count(rows.events(key, make, "done_at_s"))
+
+    def features(self) -> tuple[str, ...]:
+        """Every feature some arm's model was trained on."""
+        return tuple(sorted({name for r in self.references.values() for name in r.features}))
 
     def merge(self, other: DriftTally) -> None:
         for arm, reference in other.references.items():
@@ -160,6 +151,30 @@ class DriftTally:
             self.counts[arm].restore(unnested(arrays, f"counts{place}"))
 
 
+def _inputs(rows: BatchView, arm: str, reference: ArmReference) -> RowEvents:
+    """The cell of each input that the arm's reference knows."""
+    inputs = rows.nested("inputs")
+    feature, values = inputs.labels("feature"), inputs.numbers("value")
+    kept = rows.labels("role").equal("user", "probe") & rows.labels("arm").equal(arm)
+    counted = kept[inputs.rows] & (feature.codes >= 0)
+    cells = np.full(feature.codes.size, -1, dtype=np.int64)
+    for code, name in enumerate(feature.names):
+        bins = reference.features.get(name)
+        if bins is not None:
+            mine = np.flatnonzero(counted & (feature.codes == code))
+            cells[mine] = bins.cells_of(values[mine])
+    seconds = rows.seconds("done_at_s")[inputs.rows]
+    return RowEvents.of(
+        rows.row_count,
+        feature.names,
+        cells >= 0,
+        inputs.rows,
+        feature.codes,
+        seconds,
+        cells,
+    )
+
+
 def _slots() -> Slots:
     return Slots(CELLS, most_series=MOST_FEATURES, step_s=STEP_S)
 
@@ -179,66 +194,59 @@ def _reference(row: Mapping[str, Any]) -> ArmReference:
     return ArmReference(float(row["at_s"]), f"{row['version']} {row['sha256']}", features)
 
 
-class DriftReader:
+class DriftReader(Reader):
     """Compares once per window, however many signals ask; the result depends on nothing before."""
 
     def __init__(self, arms: tuple[str, ...]) -> None:
         self._arms = arms
+        self._compared: dict[tuple[str, float], DriftComparison] = {}
 
-    def read(self, tally: DriftTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
-        compared: dict[tuple[str, float], dict[str, DriftResult]] = {}
+    def advance(self, tally: DriftTally, tick: TickView) -> None:  # noqa: ARG002
+        self._compared = {}
 
-        def results(arm: str, window_s: float) -> dict[str, DriftResult]:
-            if (arm, window_s) not in compared:
-                compared[arm, window_s] = _compare(tally, arm, tick.window(window_s))
-            return compared[arm, window_s]
+    def families(self, tally: DriftTally) -> tuple[Family, ...]:
+        arms = dict.fromkeys((*self._arms, *tally.references))
+        return (
+            Family((SHIFTED,), "arm", tuple(arms)),
+            Family((PSI,), "feature", tally.features()),
+        )
 
-        for arm in tick.series((SHIFTED,), "arm", [*self._arms, *tally.references]):
-            for key in tick.keys(SHIFTED, label("arm", arm)):
-                yield key, self._of_arm(tick, key.window_s, arm, results(arm, key.window_s), tally)
-        known = sorted({name for r in tally.references.values() for name in r.features})
-        for feature in tick.series((PSI,), "feature", known):
-            for key in tick.keys(PSI, label("feature", feature)):
-                each = [results(arm, key.window_s).get(feature) for arm in tally.references]
-                worst = max((r for r in each if r is not None), key=_severity, default=None)
-                window, rows = tick.window(key.window_s), worst.rows if worst else 0
-                idle = "no input rows" if feature in known else ""
-                value = worst.psi if worst else None
-                yield key, tick.reading(PSI, (SERVED,), window, value, rows, idle)
+    def reading(self, key: SignalKey, tally: DriftTally, tick: TickView) -> Reading:
+        if key.name == SHIFTED.name:
+            return self._of_arm(key, tally, tick)
+        feature, window = key.labels[0][1], tick.window(key.window_s)
+        each = [self._compare(arm, key.window_s, tally, tick) for arm in tally.references]
+        known = [(c.rows[feature], c.psi[feature]) for c in each if feature in c.rows]
+        rows, psi = max(known, key=_severity, default=(0, None))
+        idle = "no input rows" if feature in tally.features() else ""
+        return tick.reading(PSI, (SERVED,), window, psi, rows, idle)
 
-    @staticmethod
-    def _of_arm(
-        tick: TickView,
-        window_s: float,
-        arm: str,
-        results: dict[str, DriftResult],
-        tally: DriftTally,
-    ) -> Reading:
-        window = tick.window(window_s)
-        rows = max((result.rows for result in results.values()), default=0)
-        if arm not in tally.references and tick.trouble((SERVED,), window_s) is None:
-            note = "no model said what it was trained on"
-            return Reading(None, ReadingState.INSUFFICIENT, 0, *window, note)
-        tested = any(result.p_value is not None for result in results.values())
-        value = float(len(shifted(results))) if tested else None
+    def _of_arm(self, key: SignalKey, tally: DriftTally, tick: TickView) -> Reading:
+        arm, window = key.labels[0][1], tick.window(key.window_s)
+        if arm not in tally.references:
+            if tick.trouble((SERVED,), key.window_s) is None:
+                note = "no model said what it was trained on"
+                return Reading(None, ReadingState.INSUFFICIENT, 0, *window, note)
+            return tick.reading(SHIFTED, (SERVED,), window, None, 0, "no input rows")
+        compared = self._compare(arm, key.window_s, tally, tick)
+        rows = max(compared.rows.values(), default=0)
+        value = None if compared.shifted is None else float(compared.shifted)
         return tick.reading(SHIFTED, (SERVED,), window, value, rows, "no input rows")
 
+    def _compare(
+        self, arm: str, window_s: float, tally: DriftTally, tick: TickView
+    ) -> DriftComparison:
+        found = self._compared.get((arm, window_s))
+        if found is None:
+            features, counts = tally.references[arm].features, tally.counts[arm]
+            found = DriftComparison(features, counts, tick.window(window_s))
+            self._compared[arm, window_s] = found
+        return found
 
-def _severity(result: DriftResult) -> tuple[bool, float]:
-    return result.rows >= LEAST_ROWS, result.psi
 
-
-def _compare(tally: DriftTally, arm: str, window: tuple[float, float]) -> dict[str, DriftResult]:
-    reference = tally.references.get(arm)
-    if reference is None:
-        return {}
-    results = {}
-    for name, bins in reference.features.items():
-        slots = tally.counts[arm].between(name, *window)
-        if slots:
-            blocks = np.array([counts for _, counts in slots], dtype=np.int64)
-            results[name] = compare(bins.counts, blocks)
-    return results
+def _severity(result: tuple[int, float]) -> tuple[bool, float]:
+    rows, psi = result
+    return rows >= LEAST_ROWS, psi
 
 
 def _reader(settings: Settings) -> DriftReader:

@@ -6,7 +6,7 @@ used by a request that says its age or that it was defaulted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
 from controller.monitors.batch_view import BatchView
+from controller.monitors.events import RowEvents
 from controller.monitors.latency import least_sample_of
-from controller.monitors.monitor import Arrays, Monitor, label
+from controller.monitors.monitor import Arrays, Family, Monitor, Reader
 from controller.monitors.nesting import nested, unnested
 from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
@@ -51,33 +52,9 @@ class FeatureTally:
         self.uses = Slots(2, first=groups)
 
     def update(self, rows: BatchView) -> None:
-        seconds = rows.seconds("done_at_s")
-        counted = rows.labels("role").equal("user", "probe")
-        ages = rows.nested("feature_ages")
-        group, age_s = ages.labels("group"), ages.numbers("age_s")
-        known = counted[ages.rows] & (group.codes >= 0) & ~np.isnan(age_s)
-        at, places = seconds[ages.rows[known]], AGE_S.index(age_s[known])
-        self.ages.add(group.names, group.codes[known], at, places)
-
-        defaulted_rows, name = rows.listed("defaulted")
-        defaulted = counted[defaulted_rows] & (name.codes >= 0)
-        missing_rows, missing = defaulted_rows[defaulted], name.codes[defaulted]
-        names = (*group.names, *name.names)
-        missing_at = seconds[missing_rows]
-        self.uses.add(
-            names, missing + len(group.names), missing_at, np.full(missing.size, _DEFAULTED)
-        )
-        replaced = {
-            (row, name.names[code])
-            for row, code in zip(missing_rows.tolist(), missing.tolist(), strict=True)
-        }
-        used = known.copy()
-        if replaced:
-            for place in np.flatnonzero(known).tolist():
-                if (int(ages.rows[place]), group.names[group.codes[place]]) in replaced:
-                    used[place] = False
-        fresh = group.codes[used]
-        self.uses.add(names, fresh, seconds[ages.rows[used]], np.full(fresh.size, _FRESH))
+        self.ages.count(rows.events("features.ages", _ages, "done_at_s"))
+        self.uses.count(rows.events("features.defaulted", _defaulted, "done_at_s"))
+        self.uses.count(rows.events("features.fresh", _fresh, "done_at_s"))
 
     def merge(self, other: FeatureTally) -> None:
         self.ages.merge(other.ages)
@@ -95,21 +72,76 @@ class FeatureTally:
         self.uses.restore(unnested(arrays, "uses"))
 
 
-class FeatureReader:
-    def read(self, tally: FeatureTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
+def _ages(rows: BatchView) -> RowEvents:
+    """The age of each group at each use that says one."""
+    ages = rows.nested("feature_ages")
+    group, age_s = ages.labels("group"), ages.numbers("age_s")
+    known = rows.labels("role").equal("user", "probe")[ages.rows]
+    known = known & (group.codes >= 0) & ~np.isnan(age_s)
+    seconds = rows.seconds("done_at_s")[ages.rows]
+    return RowEvents.of(
+        rows.row_count,
+        group.names,
+        known,
+        ages.rows,
+        group.codes,
+        seconds,
+        AGE_S.index(age_s),
+    )
+
+
+def _defaulted(rows: BatchView) -> RowEvents:
+    """Each group that a default stood in for."""
+    at, name = rows.listed("defaulted")
+    kept = rows.labels("role").equal("user", "probe")[at] & (name.codes >= 0)
+    cells = np.full(name.codes.size, _DEFAULTED)
+    return RowEvents.of(
+        rows.row_count,
+        name.names,
+        kept,
+        at,
+        name.codes,
+        rows.seconds("done_at_s")[at],
+        cells,
+    )
+
+
+def _fresh(rows: BatchView) -> RowEvents:
+    """Each use that says an age, unless the same request got a default."""
+    used, missing = _ages(rows), _defaulted(rows)
+    # By name: the two columns have codes of their own.
+    places = {name: place for place, name in enumerate({*used.names, *missing.names})}
+    own = np.array([places[name] for name in used.names], np.int64)
+    theirs = np.array([places[name] for name in missing.names], np.int64)
+    replaced = missing.rows * len(places) + theirs[missing.codes]
+    kept = ~np.isin(used.rows * len(places) + own[used.codes], replaced)
+    cells = np.full(used.codes.size, _FRESH)
+    return RowEvents.of(
+        rows.row_count,
+        used.names,
+        kept,
+        used.rows,
+        used.codes,
+        used.seconds,
+        cells,
+    )
+
+
+class FeatureReader(Reader):
+    def families(self, tally: FeatureTally) -> tuple[Family, ...]:
+        return (Family(SPECS, "feature_group", tuple(tally.uses.names())),)
+
+    def reading(self, key: SignalKey, tally: FeatureTally, tick: TickView) -> Reading:
+        group, window = key.labels[0][1], tick.window(key.window_s)
         idle = "no request used the group"
-        for group in tick.series(SPECS, "feature_group", tally.uses.names()):
-            for key in tick.keys(AGE, label("feature_group", group)):
-                window = tick.window(key.window_s)
-                counts = tally.ages.window(group, *window)
-                value, total = AGE_S.quantile(counts, 0.95), int(counts.sum())
-                yield key, tick.reading(AGE, (SERVED,), window, value, total, idle)
-            for key in tick.keys(DEFAULT_RATE, label("feature_group", group)):
-                window = tick.window(key.window_s)
-                fresh, defaulted = tally.uses.window(group, *window).tolist()
-                total = fresh + defaulted
-                value = defaulted / total if total else None
-                yield key, tick.reading(DEFAULT_RATE, (SERVED,), window, value, total, idle)
+        if key.name == AGE.name:
+            counts = tally.ages.window(group, *window)
+            value, total = AGE_S.quantile(counts, 0.95), int(counts.sum())
+            return tick.reading(AGE, (SERVED,), window, value, total, idle)
+        fresh, defaulted = tally.uses.window(group, *window).tolist()
+        total = fresh + defaulted
+        value = defaulted / total if total else None
+        return tick.reading(DEFAULT_RATE, (SERVED,), window, value, total, idle)
 
 
 def _tally(settings: Settings) -> FeatureTally:

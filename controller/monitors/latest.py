@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.batch_view import BatchView, Mask
+from controller.monitors.batch_view import BatchView
 from controller.monitors.monitor import Arrays
 from controller.monitors.nesting import text_array
 from controller.monitors.slots import safe_label
@@ -42,16 +42,15 @@ class LatestTally:
         """The newest of each replica, with its id."""
         return iter(self._latest.items())
 
-    def take(self, rows: BatchView, kept: Mask, group: str) -> None:
-        """Keep the newest of the chosen rows, grouped by a text column."""
-        replica, groups, at_s = rows.labels("replica_id"), rows.labels(group), rows.numbers("at_s")
-        numbers = [rows.numbers(name) for name in self.columns]
-        for row in np.flatnonzero(kept & (replica.codes >= 0)).tolist():
-            name = groups.names[groups.codes[row]] if groups.codes[row] >= 0 else ""
-            report = Report(
-                float(at_s[row]), tuple(float(n[row]) for n in numbers), safe_label(name)
-            )
-            self._keep(replica.names[replica.codes[row]], report)
+    def take(self, rows: BatchView, kind: str, group: str) -> None:
+        """Keep the newest of the rows of this kind, grouped by a text column."""
+
+        def make(whole: BatchView) -> list[tuple[str, Report] | None]:
+            return _reports(whole, kind, group, self.columns)
+
+        for found in rows.sliced(("latest", kind, group, self.columns), make):
+            if found is not None:
+                self._keep(*found)
 
     def _keep(self, replica_id: str, report: Report) -> None:
         held = self._latest.get(replica_id)
@@ -66,9 +65,11 @@ class LatestTally:
             self._keep(replica_id, report)
 
     def forget(self, before_s: float, after_s: float) -> None:  # noqa: ARG002
-        newest = max((report.at_s for report in self._latest.values()), default=0.0)
+        times = [report.at_s for report in self._latest.values()]
+        newest = max(times, default=0.0)
         oldest = min(newest, after_s) - REMEMBERED_S
-        self._latest = {k: r for k, r in self._latest.items() if oldest <= r.at_s <= after_s}
+        if times and (newest > after_s or min(times) < oldest):
+            self._latest = {k: r for k, r in self._latest.items() if oldest <= r.at_s <= after_s}
 
     def snapshot(self) -> Arrays:
         reports = list(self._latest.values())
@@ -89,6 +90,22 @@ class LatestTally:
                 arrays["ids"].tolist(), arrays["groups"].tolist(), values.tolist(), strict=True
             )
         }
+
+
+def _reports(
+    rows: BatchView, kind: str, group: str, columns: tuple[str, ...]
+) -> list[tuple[str, Report] | None]:
+    """Who reports what, by row; None for rows of another kind or of nobody."""
+    replica, groups, at_s = rows.labels("replica_id"), rows.labels(group), rows.numbers("at_s")
+    numbers = [rows.numbers(name) for name in columns]
+    found: list[tuple[str, Report] | None] = [None] * rows.row_count
+    kept = rows.labels("kind").equal(kind) & (replica.codes >= 0)
+    for row in np.flatnonzero(kept).tolist():
+        name = groups.names[groups.codes[row]] if groups.codes[row] >= 0 else ""
+        values = tuple(float(column[row]) for column in numbers)
+        report = Report(float(at_s[row]), values, safe_label(name))
+        found[row] = (replica.names[replica.codes[row]], report)
+    return found
 
 
 def _order(report: Report) -> tuple[Any, ...]:

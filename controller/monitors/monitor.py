@@ -5,9 +5,9 @@ Time arrives only as data: a tally knows the times in its rows, a reader the tic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,19 @@ from controller.settings import Settings
 
 Arrays = dict[str, NDArray[Any]]
 """A tally as plain named arrays (never objects), so that it can be stored without pickle."""
-Readings = Iterator[tuple[SignalKey, Reading]]
+
+
+class Family(NamedTuple):
+    """Series that belong together: every spec for every value of the label they share.
+
+    ``label`` is empty for signals without one. ``is_open``: a value that only a playbook names
+    has its series too.
+    """
+
+    specs: tuple[SignalSpec, ...]
+    label: str = ""
+    values: tuple[str, ...] = ()
+    is_open: bool = True
 
 
 class Tally(Protocol):
@@ -45,10 +57,17 @@ class Tally(Protocol):
 
 
 class Reader(Protocol):
-    """Fed once per tick; what must be sequential lives here."""
+    """What must be sequential lives here; a series is only read when somebody asks for it."""
 
-    def read(self, tally: Any, tick: TickView) -> Iterable[tuple[SignalKey, Reading]]:
-        """Readings of every series at every window asked for."""
+    def advance(self, tally: Any, tick: TickView) -> None:
+        """Learn what every tick must teach. Called once per tick, before any ``reading``."""
+        del tally, tick  # most have nothing to learn
+
+    def families(self, tally: Any) -> tuple[Family, ...]:
+        """Which series there are now."""
+
+    def reading(self, key: SignalKey, tally: Any, tick: TickView) -> Reading:
+        """One of those series at one window. Asking changes no other answer."""
 
 
 @dataclass(frozen=True, slots=True)

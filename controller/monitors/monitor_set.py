@@ -5,13 +5,14 @@ To add a monitor, write its file and add its line to `MONITORS`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.core.readings import Catalogue, Labels, Reading, SignalKey
+from controller.core.readings import Catalogue, Labels, SignalKey
 from controller.monitors import (
     adoption,
     arms,
@@ -26,6 +27,7 @@ from controller.monitors import (
 from controller.monitors.admission import FUTURE_LIMIT_S, admit_rows
 from controller.monitors.array_file import pack, unpack
 from controller.monitors.batch_view import BatchView
+from controller.monitors.lazy_readings import LazyReadings, ReadPart
 from controller.monitors.monitor import Monitor
 from controller.monitors.nesting import nested, unnested
 from controller.monitors.tick import LONGEST_WINDOW_S, TickView
@@ -64,8 +66,17 @@ class MonitorSet:
         self.catalogue = catalogue_of(settings)
         self._settings = settings
         self._tallies = {m.name: m.tally(settings) for m in MONITORS}
-        self._readers = {m.name: m.reader(settings) for m in MONITORS}
+        self._of_topic = {
+            topic: tuple(self._tallies[m.name] for m in MONITORS if topic in m.topics)
+            for topic in TALLY_TOPICS
+        }
         self._sources, self._source_reader = sources.SourceTally(), sources.SourceReader()
+        self._parts = (
+            ReadPart(sources.SPECS, self._source_reader, self._sources),
+            *(ReadPart(m.specs, m.reader(settings), self._tallies[m.name]) for m in MONITORS),
+        )
+        self._age = 0
+        """Grows with every change, so that readings of an earlier time are known as such."""
         self._ledger = Ledger()
         self._broken = dict.fromkeys(TALLY_TOPICS, 0)
         self._late = dict.fromkeys(TALLY_TOPICS, 0)
@@ -86,14 +97,15 @@ class MonitorSet:
             return 0
         if not self._ledger.admit(batch):
             return 0
-        rows, refused = admit_rows(batch.batch, sources.EVENT_TIME[batch.topic], now_s)
+        self._age += 1
+        view = BatchView(batch.topic, batch.partition, batch.part or batch.batch)
+        view, refused = admit_rows(view, sources.EVENT_TIME[batch.topic], now_s)
         self._broken[batch.topic] += refused
-        view = BatchView(batch.topic, batch.partition, rows)
         self._late[batch.topic] += self._count_late(view)
         self._sources.update(view)
-        for monitor in MONITORS:
-            if batch.topic in monitor.topics and view.row_count:
-                self._tallies[monitor.name].update(view)
+        if view.row_count:
+            for tally in self._of_topic[batch.topic]:
+                tally.update(view)
         return refused
 
     def _is_ours(self, batch: TelemetryBatch) -> bool:
@@ -103,12 +115,11 @@ class MonitorSet:
         """Events whose window was read before they came; they still count in later windows."""
         if self._read_at_s is None or not view.row_count:
             return 0
-        closed_s = np.floor(self._read_at_s)
+        closed_s = math.floor(self._read_at_s)
         if view.topic == SERVED:
-            return int((view.numbers("done_at_s") < closed_s).sum())
+            return view.count_below("done_at_s", closed_s)
         if view.topic == OUTCOME:
-            matured_s = closed_s - self._settings.attribution_window_s
-            return int((view.numbers("served_at_s") < matured_s).sum())
+            return view.count_below("served_at_s", closed_s - self._settings.attribution_window_s)
         return 0
 
     def note_broken(self, topic: str) -> None:
@@ -137,12 +148,14 @@ class MonitorSet:
         asked = (w for series in wanted.values() for windows in series.values() for w in windows)
         self._longest_s = max((*defaults, *asked))
 
-    def read(self, at_s: float, bus_is_up: bool) -> dict[SignalKey, Reading]:
+    def read(self, at_s: float, bus_is_up: bool) -> LazyReadings:
         """Readings of the whole catalogue at default windows, and of what is wanted.
 
         Call it with ascending times, half a second after ``at_s``, so that batches still on their
-        way are in.
+        way are in. A series is computed when it is asked for, which must be before the next
+        ``update`` or ``read``.
         """
+        self._age += 1
         self._started_s = at_s if self._started_s is None else self._started_s
         self._forget(at_s)
         tick = TickView(
@@ -151,16 +164,15 @@ class MonitorSet:
             bus_is_up=bus_is_up,
             sources=self._source_reader.health(self._sources, at_s, self._started_s),
             proof_of_life=REPLICA,
-            wanted=self._wanted,
         )
         counted = {"gaps": self._ledger.gaps(), "broken": self._broken, "late": self._late}
         for name, totals in counted.items():
             self._source_reader.count(name, totals, at_s)
-        readings = dict(self._source_reader.read(tick))
-        for monitor in MONITORS:
-            readings.update(self._readers[monitor.name].read(self._tallies[monitor.name], tick))
+        for part in self._parts:
+            part.reader.advance(part.tally, tick)
         self._read_at_s = at_s
-        return readings
+        age = self._age
+        return LazyReadings(self._parts, tick, self._wanted, lambda: self._age == age)
 
     def _forget(self, at_s: float) -> None:
         for monitor in MONITORS:
@@ -190,9 +202,9 @@ class MonitorSet:
             fresh._fill(unpack(data))
         except (ValueError, KeyError, IndexError) as error:
             raise ValueError(f"not a snapshot of these monitors: {error}") from error
-        wanted, longest_s = self._wanted, self._longest_s
+        wanted, longest_s, age = self._wanted, self._longest_s, self._age
         self.__dict__.update(fresh.__dict__)
-        self._wanted, self._longest_s = wanted, longest_s
+        self._wanted, self._longest_s, self._age = wanted, longest_s, age + 1
 
     def _fill(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = unnested(arrays, "own")

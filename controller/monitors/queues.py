@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
 from controller.monitors.batch_view import BatchView
 from controller.monitors.latest import LatestTally
-from controller.monitors.monitor import Monitor, label
+from controller.monitors.monitor import Family, Monitor, Reader
 from controller.monitors.tick import TickView
 from controller.settings import Settings
 from controller.telemetry.schema import REPLICA
@@ -24,42 +21,34 @@ OLDEST = SignalSpec(
 SPECS = (DEPTH, OLDEST)
 
 
-@dataclass(frozen=True, slots=True)
-class _Queue:
-    arm: str
-    depth: float
-    oldest_s: float
-
-
 class QueueTally(LatestTally):
     """The latest report of every replica of an arm."""
 
     columns = ("queue_depth", "oldest_queued_s")
 
     def update(self, rows: BatchView) -> None:
-        self.take(rows, rows.labels("kind").equal("arm"), group="arm")
+        self.take(rows, kind="arm", group="arm")
 
 
-class QueueReader:
+class QueueReader(Reader):
     def __init__(self, arms: tuple[str, ...]) -> None:
         self._arms = arms
 
-    def read(self, tally: QueueTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
-        by_arm: dict[str, list[_Queue]] = {arm: [] for arm in self._arms}
-        gone: dict[str, int] = {}
-        for report in tally.reports():
-            if report.at_s < tick.at_s - LIVE_S:
-                gone[report.group] = gone.get(report.group, 0) + 1
-                continue
-            queue = _Queue(report.group, *(0.0 if v != v else v for v in report.values))
-            by_arm.setdefault(report.group, []).append(queue)
-        for arm in tick.series(SPECS, "arm", [*by_arm, *gone]):
-            queues = by_arm.get(arm, [])
-            depth = sum(queue.depth for queue in queues)
-            oldest_s = max((queue.oldest_s for queue in queues), default=0.0)
-            for spec, value in ((DEPTH, depth), (OLDEST, oldest_s)):
-                for key in tick.keys(spec, label("arm", arm)):
-                    yield key, self._reading(spec, value, len(queues), gone.get(arm, 0), tick)
+    def families(self, tally: QueueTally) -> tuple[Family, ...]:
+        arms = dict.fromkeys((*self._arms, *(report.group for report in tally.reports())))
+        return (Family(SPECS, "arm", tuple(arms)),)
+
+    def reading(self, key: SignalKey, tally: QueueTally, tick: TickView) -> Reading:
+        arm, oldest_live_s = key.labels[0][1], tick.at_s - LIVE_S
+        mine = [report for report in tally.reports() if report.group == arm]
+        live = [report for report in mine if report.at_s >= oldest_live_s]
+        gone = len(mine) - len(live)
+        known = [[0.0 if v != v else v for v in report.values] for report in live]
+        if key.name == DEPTH.name:
+            depth = sum(depth for depth, _ in known)
+            return self._reading(DEPTH, depth, len(live), gone, tick)
+        oldest_s = max((waited_s for _, waited_s in known), default=0.0)
+        return self._reading(OLDEST, oldest_s, len(live), gone, tick)
 
     @staticmethod
     def _reading(spec: SignalSpec, value: float, live: int, gone: int, tick: TickView) -> Reading:

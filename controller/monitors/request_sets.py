@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.monitors.nesting import text_array
-from controller.monitors.slots import drop_outside
 
 MOST_REQUESTS = 2_000_000
 """Ids kept at most (about 200 MB); beyond it new ones are not taken, so rates read too low."""
 ID_BYTES = 16
 
 Key = tuple[str, bytes]
+Ids = set[bytes]
+
+
+def drop_outside(sets: dict[int, Ids], first: int, last: int) -> dict[int, Ids]:
+    """Remove and return what is not within first to last. A tick usually drops one or none."""
+    if not sets:
+        return {}
+    oldest = min(sets)
+    if max(sets) <= last:
+        if first <= oldest:
+            return {}
+        if first == oldest + 1:
+            return {oldest: sets.pop(oldest)}
+    gone = [step for step in sets if not first <= step <= last]
+    return {step: sets.pop(step) for step in gone}
 
 
 class RequestSets:
@@ -26,25 +40,31 @@ class RequestSets:
         self._ids: dict[str, dict[int, set[bytes]]] = {}
         self._count = 0
 
-    def add(self, keys: Sequence[Key], seconds: Sequence[int]) -> None:
-        """One (series, request id) per second given."""
-        for (name, request_id), second in zip(keys, seconds, strict=True):
+    def add(self, keys: Sequence[Key], seconds: Sequence[int]) -> list[tuple[Key, int]]:
+        """One (series, request id) per second given; those that were not there before."""
+        fresh: list[tuple[Key, int]] = []
+        for key, second in zip(keys, seconds, strict=True):
             if self._count >= MOST_REQUESTS:
-                return
+                break
+            name, request_id = key
             ids = self._ids.setdefault(name, {}).setdefault(second, set())
-            before = len(ids)
-            ids.add(request_id)
-            self._count += len(ids) - before
+            if request_id not in ids:
+                ids.add(request_id)
+                self._count += 1
+                fresh.append((key, second))
+        return fresh
 
-    def count(self, name: str, start_s: int, end_s: int, without: RequestSets) -> int:
-        """Requests of the window that are not in the other sets."""
-        mine, others = self._ids.get(name, {}), without._ids.get(name, {})
-        total = 0
-        for second in range(start_s, end_s) if len(mine) > end_s - start_s else mine:
-            if start_s <= second < end_s and second in mine:
-                ids, left_out = mine[second], others.get(second)
-                total += len(ids - left_out) if left_out else len(ids)
-        return total
+    def has(self, key: Key, second: int) -> bool:
+        """Whether this request is there, at that second."""
+        name, request_id = key
+        return request_id in self._ids.get(name, {}).get(second, ())
+
+    def entries(self) -> Iterator[tuple[Key, int]]:
+        """Everything, as it was added."""
+        for name, seconds in self._ids.items():
+            for second, ids in seconds.items():
+                for request_id in ids:
+                    yield (name, request_id), second
 
     def merge(self, other: RequestSets) -> None:
         for name, seconds in other._ids.items():
@@ -54,7 +74,7 @@ class RequestSets:
     def forget(self, before_s: float, after_s: float) -> None:
         for seconds in self._ids.values():
             gone = drop_outside(seconds, math.floor(before_s), math.floor(after_s))
-            self._count -= sum(len(ids) for ids in gone)
+            self._count -= sum(len(ids) for ids in gone.values())
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Series and second of each id, ids as rows of bytes."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.monitors.events import Events
+from controller.monitors.running_windows import RunningWindows
+
 OVERFLOW = "other"
 """The series that takes what the limit leaves without one of its own."""
 MOST_SERIES = 64
+MOST_STEPS_AT_ONCE = 4
+"""A batch that spans more is counted second by second."""
 _FIT_AS_LABEL = re.compile(r"[A-Za-z0-9_.:/\-]{1,128}")
 
 Cells = NDArray[np.int64]
-T = TypeVar("T")
 
 
 def safe_label(name: str) -> str:
@@ -25,21 +28,11 @@ def safe_label(name: str) -> str:
     return name if _FIT_AS_LABEL.fullmatch(name) else OVERFLOW
 
 
-def drop_outside(slots: dict[int, T], first: int, last: int) -> list[T]:
-    """Remove and return what is not within first to last. A tick usually drops one or none."""
-    if not slots or (first <= min(slots) and max(slots) <= last):
-        return []
-    oldest = min(slots)
-    if first == oldest + 1 and max(slots) <= last:
-        return [slots.pop(oldest)]
-    gone = [step for step in slots if not first <= step <= last]
-    return [slots.pop(step) for step in gone]
-
-
 class Slots:
     """``cells`` counts per series and second (or per ``step_s`` seconds).
 
-    ``first`` are names that always get a series of their own, since settings name them.
+    ``first`` are names that always get a series of their own, since settings name them. The counts
+    of one second are one table, a row per series there was then.
     """
 
     def __init__(
@@ -53,11 +46,20 @@ class Slots:
         self.cells = cells
         self.step_s = step_s
         self._most_series = max(most_series, len(first) + 1)
-        self._series: dict[str, dict[int, Cells]] = {name: {} for name in first}
+        self._rows: dict[str, int] = {}
+        self._steps: dict[int, Cells] = {}
+        self._least = self._most = 0
+        """Steps there are lie within; there need not be one at either end."""
+        self._running = RunningWindows(self._steps)
+        self._sizes: dict[int, list[int]] = {}
+        """All cells of each series by step, where somebody asked and nothing changed since."""
+        self._known: tuple[tuple[str, ...], Cells] = ((), np.zeros(0, np.int64))
+        for name in first:
+            self._rows.setdefault(name, len(self._rows))
 
     def names(self) -> list[str]:
         """Every series there is, also those without counts now."""
-        return list(self._series)
+        return list(self._rows)
 
     def add(
         self,
@@ -67,85 +69,201 @@ class Slots:
         cells: NDArray[np.int64],
     ) -> None:
         """Count one event per element: series ``names[code]``, at that second, in that cell."""
-        if not codes.size:
+        self.count(Events(tuple(names), codes, seconds, cells))
+
+    def count(self, events: Events) -> None:
+        """Count each event once."""
+        if not events.codes.size:
             return
-        steps = seconds // self.step_s
-        order = np.lexsort((steps, codes))
-        codes, steps, cells = codes[order], steps[order], cells[order]
-        changes = np.flatnonzero((np.diff(codes) != 0) | (np.diff(steps) != 0)) + 1
-        bounds = [0, *changes.tolist(), codes.size]
-        for start, end in itertools.pairwise(bounds):
-            slot = self._slot(names[codes[start]], int(steps[start]))
-            slot += np.bincount(cells[start:end], minlength=self.cells)
+        rows = self._rows_of(events)
+        steps = events.seconds if self.step_s == 1 else events.seconds // self.step_s
+        low, high = events.bounds or (int(events.seconds.min()), int(events.seconds.max()))
+        low, high = low // self.step_s, high // self.step_s
+        flat = rows * self.cells + events.cells
+        size = len(self._rows) * self.cells
+        if high - low >= MOST_STEPS_AT_ONCE:
+            for step in np.unique(steps).tolist():
+                self._count_in(step, np.bincount(flat[steps == step], minlength=size))
+            return
+        if high > low:
+            flat += (steps - low) * size
+        counts = np.bincount(flat, minlength=(high - low + 1) * size).reshape(-1, size)
+        for place, counted in enumerate(counts):
+            self._count_in(low + place, counted)
+
+    def _count_in(self, step: int, counts: Cells) -> None:
+        """Add what was counted in one second, a row for each series."""
+        table = counts.reshape(-1, self.cells)
+        held = self._steps.get(step)
+        if held is None:
+            if not table.any():
+                return
+            if not self._steps:
+                self._least = self._most = step
+            self._least, self._most = min(self._least, step), max(self._most, step)
+            self._steps[step] = table.copy()
+        else:
+            if len(held) < len(table):
+                held = self._steps[step] = grown(held, len(table))
+            held[: len(table)] += table
+        self._running.add(step, table)
+        self._sizes.pop(step, None)
+
+    def _rows_of(self, events: Events) -> Cells:
+        """The row of each event's series; a series is made when its first event comes."""
+        names, known = self._known
+        if names is not events.names:
+            known = np.array([self._rows.get(n, -1) for n in (*events.names, "")], np.int64)
+            self._known = (events.names, known)
+        rows = known[events.codes]
+        if rows.min() < 0:
+            for code in np.unique(events.codes[rows < 0]).tolist():
+                known[code] = self._rows[self.series_of(events.names[code])]
+            rows = known[events.codes]
+        return rows
 
     def series_of(self, name: str) -> str:
         """The series a name is counted in: its own, or the overflow beyond the limit."""
-        if name not in self._series:
-            full = len(self._series) >= self._most_series
+        if name not in self._rows:
+            full = len(self._rows) >= self._most_series
             name = OVERFLOW if full else safe_label(name)
-            self._series.setdefault(name, {})
+            self._rows.setdefault(name, len(self._rows))
         return name
 
-    def _slot(self, name: str, step: int) -> Cells:
-        series = self._series[self.series_of(name)]
-        slot = series.get(step)
-        if slot is None:
-            slot = series[step] = np.zeros(self.cells, dtype=np.int64)
-        return slot
+    def bump(self, name: str, second: int, amount: int) -> None:
+        """Change the count of cell 0 by so much."""
+        row = self._rows[self.series_of(name)]
+        table = np.zeros((row + 1, self.cells), dtype=np.int64)
+        table[row, 0] = amount
+        self._count_in(second // self.step_s, table.reshape(-1))
 
     def window(self, name: str, start_s: float, end_s: float) -> Cells:
         """Counts over the seconds from ``start_s`` until before ``end_s``."""
-        total = np.zeros(self.cells, dtype=np.int64)
-        for _, slot in self.between(name, start_s, end_s):
-            total += slot
-        return total
+        total, row = self.windows(start_s, end_s), self._rows.get(name)
+        if row is None or row >= len(total):
+            return np.zeros(self.cells, dtype=np.int64)
+        found: Cells = total[row].copy()
+        return found
+
+    def windows(self, start_s: float, end_s: float) -> Cells:
+        """The same for all series at once: a row for each that has counts, and some without.
+
+        Belongs to this object; good until the next change.
+        """
+        first, after = self._span(start_s, end_s)
+        return self._running.between(first, after, self.cells)
+
+    def total(self, start_s: float, end_s: float) -> int:
+        """All counts of a window that nobody asks for again, nor for its like."""
+        return sum(int(table.sum()) for _, table in self.tables(start_s, end_s))
+
+    def _span(self, start_s: float, end_s: float) -> tuple[int, int]:
+        return int(start_s // self.step_s), int(-(-end_s // self.step_s))
 
     def between(self, name: str, start_s: float, end_s: float) -> list[tuple[int, Cells]]:
         """(second, counts) of the slots that are not empty, ascending."""
-        series = self._series.get(name, {})
-        steps = range(int(start_s // self.step_s), int(-(-end_s // self.step_s)))
-        if len(series) < len(steps):
-            return [(step * self.step_s, series[step]) for step in sorted(series) if step in steps]
-        return [(step * self.step_s, series[step]) for step in steps if step in series]
+        row = self._rows.get(name)
+        if row is None:
+            return []
+        return [
+            (second, table[row])
+            for second, table in self.tables(start_s, end_s)
+            if row < len(table) and table[row].any()
+        ]
+
+    def sizes(self, name: str, start_s: float, end_s: float) -> list[int]:
+        """How much was counted in each slot of `between`."""
+        row = self._rows.get(name)
+        if row is None:
+            return []
+        found = [sizes[row] for sizes in self._sizes_of(start_s, end_s) if row < len(sizes)]
+        return [size for size in found if size]
+
+    def _sizes_of(self, start_s: float, end_s: float) -> Iterator[list[int]]:
+        known, first_after = self._sizes, self._span(start_s, end_s)
+        for step in range(*first_after):
+            if step in self._steps:
+                if step not in known:
+                    known[step] = self._steps[step].sum(axis=1).tolist()
+                yield known[step]
+
+    def tables(self, start_s: float, end_s: float) -> Iterator[tuple[int, Cells]]:
+        """(second, counts of all series) ascending, a row per series there was then."""
+        first, after = self._span(start_s, end_s)
+        if len(self._steps) < after - first:
+            steps: Sequence[int] = sorted(s for s in self._steps if first <= s < after)
+        else:
+            steps = range(first, after)
+        return ((s * self.step_s, self._steps[s]) for s in steps if s in self._steps)
+
+    def row_of(self, name: str) -> int | None:
+        """The series' row in `tables` and `windows`."""
+        return self._rows.get(name)
 
     def forget(self, before_s: float, after_s: float) -> None:
         """Drop slots that end before ``before_s`` or start after ``after_s``."""
         first, last = math.floor(before_s / self.step_s), math.floor(after_s / self.step_s)
-        for series in self._series.values():
-            drop_outside(series, first, last)
-
-    def drop(self, name: str) -> None:
-        """Forget a series altogether."""
-        self._series.pop(name, None)
+        if not self._steps or (self._least >= first and self._most <= last):
+            return
+        if self._most > last or first - self._least > len(self._steps):
+            gone = [step for step in self._steps if not first <= step <= last]
+        else:
+            gone = [step for step in range(self._least, first) if step in self._steps]
+        for step in gone:
+            self._running.add(step, -self._steps.pop(step))
+            self._sizes.pop(step, None)
+        self._least, self._most = max(self._least, first), min(self._most, last)
 
     def merge(self, other: Slots) -> None:
         """Add another's counts; raise ValueError when its layout differs."""
         if (other.cells, other.step_s) != (self.cells, self.step_s):
             raise ValueError("slots of different layouts cannot be merged")
-        for name, series in other._series.items():
-            for step, counts in series.items():
-                slot = self._slot(name, step)
-                slot += counts
+        for name, row in other._rows.items():
+            for step, table in other._steps.items():
+                if row < len(table) and table[row].any():
+                    self._count_row(name, step, table[row])
+
+    def _count_row(self, name: str, step: int, counts: Cells) -> None:
+        row = self._rows[self.series_of(name)]
+        table = np.zeros((row + 1, self.cells), dtype=np.int64)
+        table[row] = counts
+        self._count_in(step, table)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Sparse: one entry per non-zero cell."""
-        rows: list[NDArray[np.int64]] = []
-        for place, series in enumerate(self._series.values()):
-            for step, counts in series.items():
-                cells = np.flatnonzero(counts)
-                at = np.full((2, cells.size), [[place], [step]], dtype=np.int64)
-                rows.append(np.vstack([at, cells, counts[cells]]))
-        table = np.hstack(rows) if rows else np.zeros((4, 0), dtype=np.int64)
-        return {"names": np.array(list(self._series), dtype=np.str_), "counts": table}
+        found: list[NDArray[np.int64]] = []
+        for step, table in self._steps.items():
+            places, cells = np.nonzero(table)
+            steps = np.full(places.size, step, dtype=np.int64)
+            found.append(np.vstack([places, steps, cells, table[places, cells]]))
+        entries = np.hstack(found) if found else np.zeros((4, 0), dtype=np.int64)
+        # By series, as every release wrote it.
+        entries = entries[:, np.argsort(entries[0], kind="stable")]
+        return {"names": np.array(list(self._rows), dtype=np.str_), "counts": entries}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what was snapshotted; names of settings stay. Raise KeyError or ValueError."""
-        names, table = arrays["names"].tolist(), arrays["counts"]
-        if table.dtype != np.int64 or table.ndim != 2 or table.shape[0] != 4:
+        names, entries = arrays["names"].tolist(), arrays["counts"]
+        if entries.dtype != np.int64 or entries.ndim != 2 or entries.shape[0] != 4:
             raise ValueError("slots are not in a shape this program writes")
-        if table.size and not np.isin(table[2], np.arange(self.cells)).all():
+        if entries.size and not np.isin(entries[2], np.arange(self.cells)).all():
             raise ValueError("slots have other cells than this program's")
-        every = [*self._series, *(str(name) for name in names)]
-        self._series = {name: {} for name in every}
-        for place, step, cell, count in table.T.tolist():
-            self._slot(str(names[place]), step)[cell] += count
+        every = [*self._rows, *(str(name) for name in names)]
+        self._rows = {name: row for row, name in enumerate(dict.fromkeys(every))}
+        self._steps.clear()
+        self._running.clear()
+        self._sizes.clear()
+        self._known = ((), np.zeros(0, np.int64))
+        for place, step, cell, count in entries.T.tolist():
+            table = self._steps.get(step)
+            if table is None:
+                table = self._steps[step] = np.zeros((len(self._rows), self.cells), np.int64)
+            table[self._rows[self.series_of(str(names[place]))], cell] += count
+        self._least, self._most = min(self._steps, default=0), max(self._steps, default=0)
+
+
+def grown(table: Cells, rows: int) -> Cells:
+    """With empty rows added, for series that came later."""
+    wider = np.zeros((rows, table.shape[1]), dtype=np.int64)
+    wider[: len(table)] = table
+    return wider

@@ -6,7 +6,7 @@ while a topic on which nothing happens has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
 from controller.monitors.batch_view import BatchView
-from controller.monitors.monitor import Arrays, label
+from controller.monitors.monitor import Arrays, Family, Reader
 from controller.monitors.nesting import text_array
 from controller.monitors.running_count import RunningCount
 from controller.monitors.tick import SourceHealth, TickView
@@ -66,6 +66,10 @@ def short_name(topic: str) -> str:
     return topic.rpartition(".")[2]
 
 
+_TOPICS = {short_name(topic): topic for topic in TALLY_TOPICS}
+_COUNTED = {GAPS.name: (GAPS, "gaps"), BROKEN.name: (BROKEN, "broken"), LATE.name: (LATE, "late")}
+
+
 class SourceTally:
     """The newest event time and the number of batches per (topic, partition)."""
 
@@ -77,7 +81,7 @@ class SourceTally:
         place = (rows.topic, rows.partition)
         self.batches[place] = self.batches.get(place, 0) + 1
         if rows.row_count:
-            newest_s = float(rows.numbers(EVENT_TIME[rows.topic]).max())
+            newest_s = rows.span(EVENT_TIME[rows.topic])[1]
             self.newest_s[place] = max(newest_s, self.newest_s.get(place, newest_s))
 
     def merge(self, other: SourceTally) -> None:
@@ -108,7 +112,7 @@ class SourceTally:
         self.newest_s = {place: at_s for place, at_s in newest if at_s > -np.inf}
 
 
-class SourceReader:
+class SourceReader(Reader):
     """Knows which partitions brought something since the last tick. Fed before other readers."""
 
     def __init__(self) -> None:
@@ -140,6 +144,8 @@ class SourceReader:
     def count(self, name: str, totals: Mapping[str, int], at_s: float) -> None:
         """Note the totals by topic of one counted thing: ``gaps``, ``broken`` or ``late``."""
         before = self._totals.get(name)
+        if before == totals:
+            return
         counts = self._counts.setdefault(name, {topic: RunningCount() for topic in TALLY_TOPICS})
         for topic in TALLY_TOPICS:
             grown = totals.get(topic, 0) - (before or {}).get(topic, 0)
@@ -150,15 +156,20 @@ class SourceReader:
         """Totals that were restored are nothing new."""
         self._totals[name] = dict(totals)
 
-    def read(self, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
+    def advance(self, tally: SourceTally, tick: TickView) -> None:
+        """What a tick teaches it learns from ``health`` and ``count``."""
+
+    def families(self, tally: SourceTally) -> tuple[Family, ...]:  # noqa: ARG002
+        topics = tuple(short_name(topic) for topic in TALLY_TOPICS)
+        return (Family(SPECS, "topic", topics, is_open=False),)
+
+    def reading(self, key: SignalKey, tally: SourceTally, tick: TickView) -> Reading:  # noqa: ARG002
+        topic = _TOPICS[key.labels[0][1]]
         now = (tick.at_s, tick.at_s)
-        for topic in TALLY_TOPICS:
-            labels = label("topic", short_name(topic))
-            source = tick.sources[topic]
-            for spec, value in ((SILENT, source.silent_s), (LAG, source.lag_s)):
-                for key in tick.keys(spec, labels):
-                    yield key, tick.plain(spec, now, value)
-            for spec, name in ((GAPS, "gaps"), (BROKEN, "broken"), (LATE, "late")):
-                for key in tick.keys(spec, labels):
-                    window = (tick.at_s - key.window_s, tick.at_s)
-                    yield key, tick.plain(spec, window, self._counts[name][topic].within(*window))
+        if key.name == SILENT.name:
+            return tick.plain(SILENT, now, tick.sources[topic].silent_s)
+        if key.name == LAG.name:
+            return tick.plain(LAG, now, tick.sources[topic].lag_s)
+        spec, name = _COUNTED[key.name]
+        window = (tick.at_s - key.window_s, tick.at_s)
+        return tick.plain(spec, window, self._counts[name][topic].within(*window))

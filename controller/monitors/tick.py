@@ -1,4 +1,4 @@
-"""What a reader is told at a tick: the time, which windows are wanted, which sources are well.
+"""What a reader is told at a tick: the time, which sources are well.
 
 Whoever reads waits half a second after the tick's time, so that a batch on its way still counts.
 """
@@ -6,10 +6,10 @@ Whoever reads waits half a second after the tick's time, so that a batch on its 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from controller.core.readings import Labels, Reading, ReadingState, SignalKey, SignalSpec
+from controller.core.readings import Reading, ReadingState, SignalSpec
 
 SYSTEM_WINDOW_S = 5.0
 LONGEST_WINDOW_S = 3_600.0
@@ -41,29 +41,10 @@ class TickView:
     sources: Mapping[str, SourceHealth]
     proof_of_life: str
     """A topic that is never silent while the service lives: routers report each second."""
-    wanted: Mapping[str, Mapping[Labels, frozenset[float]]] = field(default_factory=dict)
 
     @property
     def closed_s(self) -> int:
         return math.floor(self.at_s)
-
-    def series(self, specs: Iterable[SignalSpec], name: str, known: Iterable[str]) -> list[str]:
-        """Values of label ``name``: the known ones, and those that playbooks ask for."""
-        values = dict.fromkeys(known)
-        for spec in specs:
-            for labels in self.wanted.get(spec.name, {}):
-                values.update((v, None) for k, v in labels if k == name and not v.startswith("$"))
-        return list(values)
-
-    def keys(self, spec: SignalSpec, labels: Labels = ()) -> Iterator[SignalKey]:
-        """The series at its default window and at every other one that is wanted."""
-        wanted = self.wanted.get(spec.name, {})
-        windows = {spec.default_window_s, *wanted.get(labels, ())}
-        for other, more in wanted.items():
-            if any(value.startswith("$") for _, value in other):
-                windows |= more
-        for window_s in sorted(windows):
-            yield SignalKey(spec.name, labels, window_s)
 
     def trouble(self, topics: Iterable[str], window_s: float) -> tuple[ReadingState, str] | None:
         """Why nothing may be believed that these topics feed, or None."""

@@ -5,16 +5,17 @@ Fed by requests of role ``user`` that were valid, windowed by ``done_at_s``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
+from controller.monitors.batch_view import BatchView, Mask
+from controller.monitors.events import ONE_SERIES, RowEvents
 from controller.monitors.latency import LATENCY_MS, latency_specs, least_sample_of
-from controller.monitors.monitor import Arrays, Monitor
+from controller.monitors.monitor import Arrays, Family, Monitor, Reader
 from controller.monitors.nesting import nested, unnested
 from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
@@ -61,6 +62,12 @@ REQUEST_RATE = SignalSpec(
 SPECS = (*LATENCIES.values(), AVAILABILITY, DEGRADED_SHARE, SHED_SHARE, REQUEST_RATE)
 
 _ANSWERED, _DEGRADED, _SHED = 1, 2, 4
+_LATENCY_SHARES = {spec.name: (share, spec) for share, spec in LATENCIES.items()}
+_SHARES = {
+    AVAILABILITY.name: (AVAILABILITY, _ANSWERED),
+    DEGRADED_SHARE.name: (DEGRADED_SHARE, _DEGRADED),
+    SHED_SHARE.name: (SHED_SHARE, _SHED),
+}
 _PATTERN = np.arange(8)
 """A request's flags are one number, so that one count per slot keeps them together."""
 
@@ -71,26 +78,8 @@ class UserTally:
         self.flags = Slots(_PATTERN.size, first=("",))
 
     def update(self, rows: BatchView) -> None:
-        outcome = rows.labels("outcome")
-        kept = rows.labels("role").equal("user") & ~outcome.equal("invalid")
-        seconds = rows.seconds("done_at_s")[kept]
-        codes = np.zeros(seconds.size, dtype=np.int64)
-        waits = LATENCY_MS.index(rows.numbers("latency_ms")[kept])
-        self.latency.add(("",), codes, seconds, waits)
-        flags = self._flags(rows)[kept]
-        self.flags.add(("",), codes, seconds, flags)
-
-    @staticmethod
-    def _flags(rows: BatchView) -> NDArray[np.int64]:
-        outcome, drawn, by = rows.labels("outcome"), rows.labels("arm"), rows.labels("served_by")
-        answered = outcome.equal("ok", "late") | (outcome.equal("shed") & (by.codes >= 0))
-        drawn_names = np.array([*drawn.names, ""], dtype=object)
-        by_names = np.array([*by.names, ""], dtype=object)
-        as_drawn = drawn_names[drawn.codes] == by_names[by.codes]
-        whole = outcome.equal("ok") & as_drawn
-        shed = outcome.equal("shed")
-        flags = answered * _ANSWERED + ~whole * _DEGRADED + shed * _SHED
-        return np.asarray(flags, dtype=np.int64)
+        self.latency.count(rows.events("users.latency", _waits, "done_at_s"))
+        self.flags.count(rows.events("users.flags", _flags, "done_at_s"))
 
     def merge(self, other: UserTally) -> None:
         self.latency.merge(other.latency)
@@ -108,27 +97,61 @@ class UserTally:
         self.flags.restore(unnested(arrays, "flags"))
 
 
-class UserReader:
-    def read(self, tally: UserTally, tick: TickView) -> Iterator[tuple[SignalKey, Reading]]:
-        for share, spec in LATENCIES.items():
-            for key in tick.keys(spec):
-                window = tick.window(key.window_s)
-                counts = tally.latency.window("", *window)
-                value = LATENCY_MS.quantile(counts, share)
-                total = int(counts.sum())
-                yield key, tick.reading(spec, (SERVED,), window, value, total, "no traffic")
-        shares = ((AVAILABILITY, _ANSWERED), (DEGRADED_SHARE, _DEGRADED), (SHED_SHARE, _SHED))
-        for spec, flag in shares:
-            for key in tick.keys(spec):
-                window = tick.window(key.window_s)
-                counts = tally.flags.window("", *window)
-                total = int(counts.sum())
-                value = int(counts[(_PATTERN & flag) > 0].sum()) / total if total else None
-                yield key, tick.reading(spec, (SERVED,), window, value, total, "no traffic")
-        for key in tick.keys(REQUEST_RATE):
-            window = tick.window(key.window_s)
-            total = int(tally.flags.window("", *window).sum())
-            yield key, tick.rate(REQUEST_RATE, (SERVED,), window, total)
+def _counted(rows: BatchView) -> Mask:
+    return rows.labels("role").equal("user") & ~rows.labels("outcome").equal("invalid")
+
+
+def _waits(rows: BatchView) -> RowEvents:
+    waits = LATENCY_MS.index(rows.numbers("latency_ms"))
+    return RowEvents.of(
+        rows.row_count,
+        ONE_SERIES,
+        _counted(rows),
+        None,
+        0,
+        rows.seconds("done_at_s"),
+        waits,
+    )
+
+
+def _flags(rows: BatchView) -> RowEvents:
+    outcome, drawn, by = rows.labels("outcome"), rows.labels("arm"), rows.labels("served_by")
+    answered = outcome.equal("ok", "late") | (outcome.equal("shed") & (by.codes >= 0))
+    drawn_names = np.array([*drawn.names, ""], dtype=object)
+    by_names = np.array([*by.names, ""], dtype=object)
+    as_drawn = drawn_names[drawn.codes] == by_names[by.codes]
+    whole = outcome.equal("ok") & as_drawn
+    shed = outcome.equal("shed")
+    flags = np.asarray(answered * _ANSWERED + ~whole * _DEGRADED + shed * _SHED, dtype=np.int64)
+    return RowEvents.of(
+        rows.row_count,
+        ONE_SERIES,
+        _counted(rows),
+        None,
+        0,
+        rows.seconds("done_at_s"),
+        flags,
+    )
+
+
+class UserReader(Reader):
+    def families(self, tally: UserTally) -> tuple[Family, ...]:  # noqa: ARG002
+        return (Family(SPECS),)
+
+    def reading(self, key: SignalKey, tally: UserTally, tick: TickView) -> Reading:
+        window = tick.window(key.window_s)
+        if key.name in _LATENCY_SHARES:
+            share, spec = _LATENCY_SHARES[key.name]
+            counts = tally.latency.window("", *window)
+            value = LATENCY_MS.quantile(counts, share)
+            return tick.reading(spec, (SERVED,), window, value, int(counts.sum()), "no traffic")
+        counts = tally.flags.window("", *window)
+        total = int(counts.sum())
+        if key.name == REQUEST_RATE.name:
+            return tick.rate(REQUEST_RATE, (SERVED,), window, total)
+        spec, flag = _SHARES[key.name]
+        value = int(counts[(_PATTERN & flag) > 0].sum()) / total if total else None
+        return tick.reading(spec, (SERVED,), window, value, total, "no traffic")
 
 
 MONITOR = Monitor("users", (SERVED,), SPECS, lambda _settings: UserTally(), lambda _s: UserReader())

@@ -7,14 +7,14 @@ Ticks are columns (thousands of numbers an hour); all other facts are one canoni
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from controller.core.fact_document import fact_from_document, fact_to_document
 from controller.core.facts import Fact, Tick
-from controller.core.readings import Reading, ReadingState, SignalKey
+from controller.core.readings import Reading, Readings, ReadingState, SignalKey
 from controller.shell.canonical import canonical_bytes
 
 TICK = "Tick"
@@ -64,20 +64,59 @@ def from_row(row: Row) -> Fact:
     return Tick(row.seq, row.at_s, readings)
 
 
+def as_journaled(fact: Fact) -> Fact:
+    """`from_row` of `to_row`, without making rows of readings that nobody looks at."""
+    if not isinstance(fact, Tick):
+        return from_row(to_row(fact))
+    return Tick(fact.seq, round(fact.at_s, TIME_DECIMALS), _Quantized(fact.readings))
+
+
+class _Quantized(Mapping[SignalKey, Reading]):
+    """Readings as the journal would give them back; each is rounded when it is looked at."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+        self._made: dict[SignalKey, Reading] = {}
+
+    def __getitem__(self, key: SignalKey) -> Reading:
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = _quantized_reading(self._readings[key])
+        return found
+
+    def __iter__(self) -> Iterator[SignalKey]:
+        return iter(self._readings)
+
+    def __len__(self) -> int:
+        return len(self._readings)
+
+
+def _quantized_reading(reading: Reading) -> Reading:
+    return Reading(
+        None if reading.value is None else quantized(float(reading.value)),
+        reading.state,
+        int(reading.sample_size),
+        round(float(reading.window_start_s), TIME_DECIMALS),
+        round(float(reading.window_end_s), TIME_DECIMALS),
+        reading.note,
+    )
+
+
 def quantized(value: float) -> float:
     """Six significant digits; whole numbers (epochs, revisions, counts) stay exact."""
     return value if value.is_integer() else float(f"{value:.{VALUE_DIGITS}g}")
 
 
 def _reading_row(key: SignalKey, reading: Reading) -> ReadingRow:
+    kept = _quantized_reading(reading)
     return ReadingRow(
         _key_text(key),
-        None if reading.value is None else quantized(float(reading.value)),
-        reading.state.value,
-        int(reading.sample_size),
-        round(float(reading.window_start_s), TIME_DECIMALS),
-        round(float(reading.window_end_s), TIME_DECIMALS),
-        reading.note,
+        kept.value,
+        kept.state.value,
+        kept.sample_size,
+        kept.window_start_s,
+        kept.window_end_s,
+        kept.note,
     )
 
 

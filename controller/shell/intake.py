@@ -65,7 +65,7 @@ class Intake:
                 self.counts["taken"] += 1
                 self.counts["rows_refused"] += self._monitors.update(batch, now_s)
                 if batch.topic == REPLICA:
-                    self.heads.update(batch.batch)
+                    self.heads.update(batch.part or batch.batch)
             elif self._ledger.admit(batch):
                 self.counts["taken"] += 1
                 self._keep(batch)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from controller.core.facts import Fact
-from controller.shell.fact_rows import Row, from_row, to_row
+from controller.shell.fact_rows import Row, as_journaled, from_row, to_row
 from controller.shell.segment import header_frame, rows_frame, whole_bytes
 
 SUFFIX = ".journal"
@@ -46,7 +46,7 @@ class NoJournal(FactLog):
         """Nothing is kept."""
 
     def write(self, fact: Fact) -> Fact:
-        return from_row(to_row(fact))
+        return as_journaled(fact)
 
     def flush(self) -> None:
         """Nothing is kept."""
@@ -101,6 +101,13 @@ class Journal(FactLog):
         self._rows.clear()
         self._stream.close()
         self._stream = None
+
+    def abandon(self) -> None:
+        """End as a killed process would: what waits in memory is lost, the disk stays as it is."""
+        self._rows.clear()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def _append(self, frame: bytes) -> None:
         assert self._stream is not None, "begin comes before write"

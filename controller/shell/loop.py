@@ -22,8 +22,8 @@ from controller.shell.election import LEASE_S, NO_STORE, Election, LocalCopy, St
 from controller.shell.intake import Intake, Monitors
 from controller.shell.journal import FactLog
 from controller.shell.metrics import Metrics, TickReport
-from controller.shell.readings_file import ReadingsFile
-from controller.shell.snapshots import Snapshot, Snapshots
+from controller.shell.readings_file import ReadingsSink
+from controller.shell.snapshots import Snapshot, SnapshotKeeper
 from controller.shell.term import STATE_BYTES_MAX, Committed, Term
 from controller.telemetry.ledger import Ledger
 
@@ -32,6 +32,7 @@ TICK_S = 1.0
 CLOSE_AFTER_S = 0.5
 """A tick's windows close this much after it, so that batches on the way still count."""
 POLL_S = 0.1
+"""How long to leave a bus alone that had nothing and did not wait for it."""
 POLL_MESSAGES_MAX = 500
 SNAPSHOT_EVERY_S = 10.0
 SAY_AGAIN_S = 30.0
@@ -60,8 +61,8 @@ class Ports:
     journal: FactLog
     monitors: Monitors
     ledger: Ledger
-    snapshots: Snapshots
-    readings_file: ReadingsFile
+    snapshots: SnapshotKeeper
+    readings_file: ReadingsSink
     playbooks: PlaybookSource
     metrics: Metrics
 
@@ -96,12 +97,11 @@ class Shell:
         clock, reader = self._ports.clock, self._ports.reader
         closes_s = self._tick_s + TICK_S + CLOSE_AFTER_S
         while (now_s := clock.now_s()) < closes_s:
-            patience_s = min(POLL_S, closes_s - now_s)
-            messages = reader.poll(patience_s, POLL_MESSAGES_MAX)
+            messages = reader.poll(closes_s - now_s, POLL_MESSAGES_MAX)
             if messages:
                 self.intake.take(messages, clock.now_s())
-            else:  # a bus that is gone answers at once; never spin
-                clock.sleep_until(now_s + patience_s)
+            else:  # a bus that is gone, or never waits, answers at once; never spin
+                clock.sleep_until(min(closes_s, clock.now_s() + POLL_S))
         at_s = math.floor(now_s - CLOSE_AFTER_S)
         self.ticks_missed += round((at_s - self._tick_s) / TICK_S) - 1
         self._tick_s = at_s
@@ -258,11 +258,9 @@ class Shell:
 
     def _snapshot(self, at_s: float) -> None:
         ports = self._ports
-        ports.snapshots.save(
-            Snapshot(
-                at_s, ports.reader.positions(), ports.monitors.snapshot(), ports.ledger.snapshot()
-            )
-        )
+        if ports.snapshots.keeps:
+            monitors, ledger = ports.monitors.snapshot(), ports.ledger.snapshot()
+            ports.snapshots.save(Snapshot(at_s, ports.reader.positions(), monitors, ledger))
         self._snapshot_due_s = at_s + SNAPSHOT_EVERY_S
 
     def _loaded(self, seq: int, at_s: float) -> Loaded:

@@ -48,7 +48,7 @@ class PrometheusMetrics(Metrics):
 
     def show(self, report: TickReport) -> None:
         metrics = self._metrics
-        metrics.show_readings(report.readings)
+        metrics.show_readings(dict(report.readings))  # scraped later, when these are gone
         metrics.show_leader(report.leads, report.epoch)
         metrics.show_numbers(report.numbers)
         metrics.tick_s.observe(max(0.0, report.worked_s))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from controller.atomic_file import write_atomically
 from controller.core.readings import Readings
@@ -14,7 +14,29 @@ from controller.errors import BadInput
 FILE = Path("run") / "readings.json"
 
 
-class ReadingsFile:
+class ReadingsSink(Protocol):
+    """Where the newest readings go after each tick. ``failed`` counts writes that did not happen.
+
+    A copy must be made now: readings nobody asked for yet cannot be asked for later.
+    """
+
+    failed: int
+
+    def write(self, at_s: float, readings: Readings, about: Mapping[str, Any]) -> None:
+        """``about`` says who writes and whether it leads."""
+
+
+class NoReadingsFile(ReadingsSink):
+    """For simulations and tests: nobody looks."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def write(self, at_s: float, readings: Readings, about: Mapping[str, Any]) -> None:
+        """Nothing is kept."""
+
+
+class ReadingsFile(ReadingsSink):
     """Rewritten whole each tick. A folder that cannot be written is counted, not fatal."""
 
     def __init__(self, data_dir: Path) -> None:
@@ -22,7 +44,6 @@ class ReadingsFile:
         self._path = data_dir / FILE
 
     def write(self, at_s: float, readings: Readings, about: Mapping[str, Any]) -> None:
-        """``about`` says who writes and whether it leads."""
         document = {
             **about,
             "at_s": at_s,

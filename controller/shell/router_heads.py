@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from controller.telemetry.slab import SlabPart, as_part
+
 LIVE_S = 5.0
 """A router that has not reported for this long is not live."""
 ROUTERS_MAX = 10_000
@@ -29,9 +31,12 @@ class RouterHeads:
     def __init__(self) -> None:
         self._reports: dict[str, tuple[float, PlanHead | None]] = {}
 
-    def update(self, batch: pa.RecordBatch) -> None:
+    def update(self, rows: pa.RecordBatch | SlabPart) -> None:
         """Take a batch of `replica` rows."""
-        for row in batch.select(list(COLUMNS)).to_pylist():
+        part = as_part(rows)
+        slab = part.slab
+        every = slab.once("router heads", lambda: slab.batch.select(list(COLUMNS)).to_pylist())
+        for row in every[part.start : part.start + part.num_rows]:
             if row["kind"] == "router" and row["replica_id"] and row["at_s"]:
                 self._note(row)
 

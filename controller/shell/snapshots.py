@@ -33,8 +33,58 @@ class Snapshot:
     ledger: bytes
 
 
-class Snapshots:
-    """One file in ``folder``, replaced whole. ``failed`` counts writes that did not happen."""
+class SnapshotKeeper(Protocol):
+    """Where snapshots go. ``failed`` counts writes that did not happen.
+
+    Without ``keeps`` none need be taken: taking one costs more than a tick.
+    """
+
+    keeps: bool
+    failed: int
+
+    def save(self, snapshot: Snapshot) -> bool:
+        """False when it was not kept; an older one then stays."""
+
+    def load(self) -> Snapshot | None:
+        """The last one, or None when there is none that can be read."""
+
+
+class NoSnapshots(SnapshotKeeper):
+    """For runs in which nothing ever starts again."""
+
+    keeps = False
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def save(self, snapshot: Snapshot) -> bool:  # noqa: ARG002
+        return True
+
+    def load(self) -> Snapshot | None:
+        return None
+
+
+class MemorySnapshots(SnapshotKeeper):
+    """Keeps the last one in memory, for crashes that are simulated."""
+
+    keeps = True
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self._last: Snapshot | None = None
+
+    def save(self, snapshot: Snapshot) -> bool:
+        self._last = snapshot
+        return True
+
+    def load(self) -> Snapshot | None:
+        return self._last
+
+
+class Snapshots(SnapshotKeeper):
+    """One file in ``folder``, replaced whole."""
+
+    keeps = True
 
     def __init__(self, folder: Path) -> None:
         self.failed = 0

@@ -12,6 +12,7 @@ all and in 88 % of them. Dependence that reaches over several blocks is beyond i
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +100,15 @@ def compare(reference: Counts, blocks: NDArray[np.int64]) -> DriftResult:
 
 def join_blocks(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Join neighbours until each block has its least rows and there are not too many blocks."""
-    sizes = blocks.sum(axis=1).tolist()
+    ends = joined_ends(blocks.sum(axis=1).tolist())
+    if not ends:
+        return np.zeros((0, blocks.shape[1]), dtype=np.int64)
+    # What is left over at the end goes to the last block.
+    return np.add.reduceat(blocks, [0, *ends[:-1]], axis=0)
+
+
+def joined_ends(sizes: Sequence[int]) -> list[int]:
+    """After which blocks `join_blocks` ends one of its own."""
     least = max(LEAST_BLOCK_ROWS, -(-sum(sizes) // MOST_BLOCKS))
     ends, pending = [], 0
     for place, size in enumerate(sizes, 1):
@@ -107,10 +116,30 @@ def join_blocks(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
         if pending >= least:
             ends.append(place)
             pending = 0
-    if not ends:
-        return np.zeros((0, blocks.shape[1]), dtype=np.int64)
-    # What is left over at the end goes to the last block.
-    return np.add.reduceat(blocks, [0, *ends[:-1]], axis=0)
+    return ends
+
+
+def is_enough(sizes: Sequence[int]) -> bool:
+    """Whether blocks of these sizes are enough for a p-value."""
+    return sum(sizes) >= LEAST_ROWS and len(joined_ends(sizes)) >= LEAST_BLOCKS
+
+
+def population_stability_indices(
+    references: NDArray[np.int64], currents: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`population_stability_index` of each row, to the last bit, in a few calls for all."""
+    there = (references + currents) > 0
+    found = np.zeros(len(references))
+    patterns = there @ (1 << np.arange(there.shape[1]))
+    patterns[currents.sum(axis=1) == 0] = 0
+    for pattern in set(patterns.tolist()) - {0}:
+        # The same cells, so the same order of additions as one by one.
+        alike = patterns == pattern
+        cells = there[alike.argmax()]
+        smoothed = [np.ascontiguousarray(c[alike][:, cells]) + 0.5 for c in (references, currents)]
+        expected, seen = (counts / counts.sum(axis=1, keepdims=True) for counts in smoothed)
+        found[alike] = ((seen - expected) * np.log(seen / expected)).sum(axis=1)
+    return found
 
 
 def population_stability_index(reference: Counts, current: Counts) -> float:
@@ -152,16 +181,65 @@ def rao_scott_p_value(reference: Counts, blocks: NDArray[np.int64]) -> float:
     return float(special.fdtrc(real_freedom, real_freedom * (count - 1), statistic))
 
 
+def rao_scott_p_values(
+    references: NDArray[np.int64], blocks: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`rao_scott_p_value` of each of many, to the last bit.
+
+    References in shape (many, cells), blocks in shape (many, blocks, cells).
+    """
+    found = np.zeros(len(references))
+    there = (references + blocks.sum(axis=1)) > 0
+    patterns = there @ (1 << np.arange(there.shape[1]))
+    for pattern in set(patterns.tolist()):
+        # The same cells, so the same order of additions as one by one.
+        alike = patterns == pattern
+        cells = there[alike.argmax()]
+        by_cell = blocks[alike][:, :, cells].transpose(0, 2, 1)
+        found[alike] = _p_values(references[alike][:, cells], by_cell)
+    return found
+
+
+def _p_values(references: NDArray[np.int64], blocks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of those in which the same cells occur; blocks in shape (many, cells, blocks)."""
+    known = np.ascontiguousarray(np.maximum(references, 0.5))
+    blocks = np.ascontiguousarray(blocks, np.float64)
+    rows = blocks.sum(axis=(1, 2))
+    expected = known / known.sum(axis=1, keepdims=True)
+    seen = blocks.sum(axis=2) / rows[:, None]
+    distance = rows * ((seen - expected) ** 2 / expected).sum(axis=1)
+    count, freedom = blocks.shape[2], blocks.shape[1] - 1
+    off = blocks - blocks.sum(axis=1, keepdims=True) * seen[:, :, None]
+    covariance = count / (count - 1) * (off @ off.transpose(0, 2, 1)) / rows[:, None, None]
+    effects = covariance / np.sqrt(expected[:, :, None] * expected[:, None, :])
+    trace = np.trace(effects, axis1=1, axis2=2)
+    squares = (effects**2).reshape(len(effects), -1).sum(axis=1)
+    same = np.where(distance < special.chdtri(max(freedom, 1), ALPHA), 1.0, 0.0)
+    if freedom < 1:
+        return same
+    testable = trace > 0.0
+    trace, squares = np.where(testable, trace, 1.0), np.where(testable, squares, 1.0)
+    # As one by one: the power of a float and the square of an array may differ in the last bit.
+    real_freedom = np.array([float(each) ** 2 for each in trace]) / squares
+    statistic = distance / (1.0 + rows / references.sum(axis=1)) / trace
+    found = special.fdtrc(real_freedom, real_freedom * (count - 1), statistic)
+    return np.where(testable, found, same)
+
+
 def shifted(results: dict[str, DriftResult], alpha: float = ALPHA) -> list[str]:
     """Names that moved: false discoveries controlled over all of them, and a least effect.
 
     Benjamini-Hochberg over those with a p-value, then PSI at least `LEAST_PSI`.
     """
-    tested = sorted(
-        ((r.p_value, name) for name, r in results.items() if r.p_value is not None),
-    )
+    tested = {name: r.p_value for name, r in results.items() if r.p_value is not None}
+    return [name for name in discoveries(tested, alpha) if results[name].psi >= LEAST_PSI]
+
+
+def discoveries(p_values: Mapping[str, float], alpha: float = ALPHA) -> list[str]:
+    """Names that Benjamini and Hochberg's rule lets pass, in order."""
+    tested = sorted((p_value, name) for name, p_value in p_values.items())
     passed = 0
     for rank, (p_value, _) in enumerate(tested, 1):
         if p_value <= alpha * rank / len(tested):
             passed = rank
-    return sorted(name for _, name in tested[:passed] if results[name].psi >= LEAST_PSI)
+    return sorted(name for _, name in tested[:passed])

@@ -25,6 +25,7 @@ from controller.telemetry.schema import (
     SCHEMA_VERSION,
     SCHEMAS,
 )
+from controller.telemetry.slab import SlabPart, as_part
 
 ARROW = "arrow"
 JSON_LINES = "jsonl"
@@ -35,7 +36,10 @@ MOST_SEQ = 2**62
 
 @dataclass(frozen=True, slots=True)
 class TelemetryBatch:
-    """Rows of one topic, with exactly our columns, then any ``segment.*`` columns, by name."""
+    """Rows of one topic, with exactly our columns, then any ``segment.*`` columns, by name.
+
+    ``part`` says of which slab ``batch`` is a part; None: of none.
+    """
 
     topic: str
     partition: int
@@ -45,6 +49,7 @@ class TelemetryBatch:
     region: str
     version: int
     batch: pa.RecordBatch
+    part: SlabPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ def decode(message: Message) -> TelemetryBatch | BrokenBatch:
     place = f"{message.topic}/{message.partition}@{message.offset}"
     try:
         version, seq = _numbers(message)
-        batch = _rows(message)
+        part = as_part(_rows(message)) if message.columns is None else _columns(message)
     except NotConform as broken:
         where = place if broken.line is None else f"{place}:{broken.line}"
         return BrokenBatch(reason=broken.reason, place=where)
@@ -105,7 +110,8 @@ def decode(message: Message) -> TelemetryBatch | BrokenBatch:
         service=message.headers.get(HEADER_SERVICE, ""),
         region=message.headers.get(HEADER_REGION, ""),
         version=version,
-        batch=batch,
+        batch=part.batch,
+        part=part,
     )
 
 
@@ -131,6 +137,23 @@ def _whole(headers: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
+def _columns(message: Message) -> SlabPart:
+    """Rows that came by reference: whoever made them shares our memory, and our schema."""
+    columns = message.columns
+    if not isinstance(columns, pa.RecordBatch | SlabPart):
+        raise NotConform(f"columns are a {type(columns).__name__}, not a record batch")
+    _refuse_too_many(columns.num_rows)
+    part = as_part(columns)
+    if part.slab.is_of(message.topic):
+        return part
+    return as_part(conform_batch(message.topic, pa.Table.from_batches([part.batch])))
+
+
+def _refuse_too_many(rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise NotConform(f"{rows} rows are more than {MOST_ROWS}")
+
+
 def _rows(message: Message) -> pa.RecordBatch:
     encoding = message.headers[HEADER_ENCODING]
     if encoding == JSON_LINES:
@@ -142,6 +165,5 @@ def _rows(message: Message) -> pa.RecordBatch:
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise NotConform(f"not an Arrow stream: {str(error).splitlines()[0][:200]}") from error
-    if table.num_rows > MOST_ROWS:
-        raise NotConform(f"{table.num_rows} rows are more than {MOST_ROWS}")
+    _refuse_too_many(table.num_rows)
     return conform_batch(message.topic, table)

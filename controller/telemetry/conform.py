@@ -31,6 +31,14 @@ def conform_batch(topic: str, table: pa.Table) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def is_conform(topic: str, schema: pa.Schema) -> bool:
+    """Whether `conform_batch` would leave a batch of this schema as it is."""
+    if topic not in SCHEMAS:
+        return False
+    expected = [*SCHEMAS[topic], *segment_fields(schema.names)]
+    return bool(schema.equals(pa.schema(expected)))
+
+
 def segment_fields(names: list[str]) -> list[pa.Field]:
     """Fields of the segment columns among ``names``, in the order of their names."""
     found = sorted({name for name in names if name.startswith(SEGMENT_PREFIX)})

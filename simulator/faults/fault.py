@@ -30,13 +30,37 @@ class Fault:
     def off_s(self) -> float:
         return self.at_s + self.for_s
 
+    @property
+    def subject(self) -> str:
+        """What it takes hold of: two faults of one subject cannot be on at once."""
+        return self.name
+
     def change(self, conditions: Conditions) -> Conditions:
         """What the world is like while it is on."""
         return conditions
 
+    def change_at(self, conditions: Conditions, seconds: float) -> Conditions:
+        """`change`, for a fault that does not do the same all the time it is on."""
+        del seconds
+        return self.change(conditions)
+
+    def turns_s(self) -> tuple[float, ...]:
+        """When what it does changes, in seconds of the run."""
+        return (self.at_s, self.off_s)
+
+    def announcement(self) -> str:
+        """What a deploy tool says when it goes on; empty: nothing is said."""
+        return ""
+
     def bursts(self) -> tuple[Burst, ...]:
         """Extra visits it brings."""
         return ()
+
+    def demands_action(self) -> bool:
+        """Whether doing nothing would be wrong. One that is over before its deadline asks for
+        nothing."""
+        lasts = self.deadline_s is None or self.for_s > self.deadline_s
+        return bool(self.right_actions) and lasts
 
     def truth(self, start_s: float) -> GroundTruth:
         """As no monitor ever sees it. ``start_s``: when the run began, since 1970."""
@@ -46,6 +70,6 @@ class Fault:
             off_at_s=start_s + self.off_s,
             cause=self.cause,
             right_actions=self.right_actions,
-            must_act=bool(self.right_actions),
+            must_act=self.demands_action(),
             deadline_s=self.deadline_s,
         )

@@ -7,34 +7,45 @@ when its plan was public, within the time between two looks.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from controller.shell.readings_file import read_readings
+from simulator.report.series import Series, SignalRecorder
 
 RECORDS = Path("decisions") / "records.jsonl"
 
 
 class Observation:
-    """Look several times a second; ``readings`` and ``records`` grow, oldest first.
+    """Look several times a second; ``signals`` and ``records`` grow, oldest first.
 
     ``seen_at_s`` says when a record was seen first, by its id.
     """
 
     def __init__(self, data_dir: Path, now_s: Callable[[], float]) -> None:
-        self.readings: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
         self.seen_at_s: dict[str, float] = {}
         self._data_dir = data_dir
         self._now_s = now_s
         self._offset = 0
+        self._recorder = SignalRecorder()
+        self._sampled_at_s = 0.0
+
+    @property
+    def signals(self) -> Mapping[str, Series]:
+        """What the controller read so far, by signal."""
+        return self._recorder.signals()
 
     def look(self) -> None:
         """Take what is new. A file that is not there yet is nothing new."""
         sample = read_readings(self._data_dir)
-        if sample and (not self.readings or sample["at_s"] > self.readings[-1]["at_s"]):
-            self.readings.append(sample)
+        if sample and sample["at_s"] > self._sampled_at_s:
+            self._sampled_at_s = sample["at_s"]
+            for reading in sample["readings"]:
+                self._recorder.add(
+                    reading["signal"], sample["at_s"], reading["value"], reading["state"]
+                )
         self._read_records()
 
     def _read_records(self) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulator.report.exchanges import Exchange
-from simulator.report.phases import percentile
+import numpy as np
+
+from simulator.report.exchanges import Exchange, percentile
 
 RECENT_S = 5.0
 
@@ -68,7 +69,9 @@ def moment_of(
         duration_s=duration_s,
         per_s=len(recent) / span_s,
         valid_share=len(valid) / len(recent) if recent else None,
-        users_p95_ms=percentile([e.latency_ms for e in recent if e.latency_ms is not None], 0.95),
+        users_p95_ms=percentile(
+            np.array([e.latency_ms for e in recent if e.latency_ms is not None]), 0.95
+        ),
         ctr=sum(e.clicks > 0 for e in valid) / len(valid) if valid else None,
         other_arm_share=sum(e.served_by != main_arm for e in valid) / len(valid) if valid else None,
         not_sent=sum(not e.sent for e in exchanges),

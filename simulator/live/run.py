@@ -25,7 +25,10 @@ from simulator.live.wire import UNKNOWN_ITEM, Service
 from simulator.population import Population, from_ratings, generated
 from simulator.population.crowd import Crowd
 from simulator.report.evidence import Evidence
+from simulator.report.exchanges import Exchanges
 from simulator.report.report import Report, report_on
+from simulator.report.story import Story
+from simulator.report.timeline import check_ending, write_story
 from simulator.report.truth import GroundTruth
 
 CLIENT_TIMEOUT_S = 2.0
@@ -33,6 +36,7 @@ HEALTHY_CAP_S = 60.0
 LOOK_EVERY_S = 0.1
 TELL_EVERY_S = 1.0
 MAIN_ARM = "primary"
+_WHY = "Users against a running service, with real faults."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +62,27 @@ class Run:
         return shlex.join([*words, "--data-dir", str(data_dir)])
 
 
-def run(settings: Settings, what: Run, progress: Progress | None = None) -> Report:
+def run(
+    settings: Settings,
+    what: Run,
+    progress: Progress | None = None,
+    report_file: Path | None = None,
+) -> Report:
     """Drive the service that ``settings`` describe. Blocks until all is over and healed.
 
-    The first line said is the command that repeats the run. Raise BadInput for what a person must
-    mend, Unavailable when no service answers or a fault cannot be put in place.
+    ``report_file`` (.html or .png) gets the timeline. The first line said is the command that
+    repeats the run. Raise BadInput for what a person must mend, Unavailable when no service answers
+    or a fault cannot be put in place.
     """
-    return asyncio.run(run_live(settings, what, progress or Silent()))
+    return asyncio.run(run_live(settings, what, progress or Silent(), report_file))
 
 
-async def run_live(settings: Settings, what: Run, progress: Progress) -> Report:
+async def run_live(
+    settings: Settings, what: Run, progress: Progress, report_file: Path | None = None
+) -> Report:
     """`run`, inside a running event loop. Cancelling it heals every fault."""
+    if report_file is not None:
+        check_ending(report_file)
     for fault in what.faults:
         checked(fault, what.duration_s)
     progress.say(what.command(settings.data_dir))
@@ -81,7 +95,11 @@ async def run_live(settings: Settings, what: Run, progress: Progress) -> Report:
     async with _service(settings) as service:
         progress.say("waiting for the service to be healthy")
         await until_healthy(service, population, settings.slate_size)
-        return await _Live(settings, what, progress, population, service).run()
+        evidence = await _Live(settings, what, progress, population, service).run()
+    if report_file is not None:
+        names = ", ".join(fault.name for fault in what.faults) or "no fault"
+        write_story(Story(f"live: {names}", _WHY, evidence.command, evidence), report_file)
+    return report_on(evidence)
 
 
 async def until_healthy(service: Service, population: Population, slate_size: int) -> None:
@@ -136,7 +154,7 @@ class _Live:
         self.started_at_s = time.time()
         self._said = 0
 
-    async def run(self) -> Report:
+    async def run(self) -> Evidence:
         self.seen.look()
         self._said = len(self.seen.records)
         try:
@@ -151,7 +169,7 @@ class _Live:
         ended_at_s = time.time()
         await asyncio.sleep(TELL_EVERY_S)
         self._look()
-        return report_on(self._evidence(ended_at_s))
+        return self._evidence(ended_at_s)
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -195,11 +213,11 @@ class _Live:
             command=self.what.command(self.settings.data_dir),
             started_at_s=self.started_at_s,
             ended_at_s=ended_at_s,
-            exchanges=self.driver.exchanges,
+            exchanges=Exchanges.of(self.driver.exchanges),
             truths=self.truths,
             records=self.seen.records,
             seen_at_s=self.seen.seen_at_s,
-            readings=self.seen.readings,
+            signals=self.seen.signals,
             feedback_sent=self.driver.feedback_sent,
             feedback_problems=self.driver.feedback_problems,
             watched_arm=MAIN_ARM,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.population.looks import examine
 from simulator.population.moods import Moods
 from simulator.population.people import Floats, Integers, Population
 from simulator.population.trends import Trends
@@ -25,6 +26,23 @@ class ClickWeights:
     trend: float = 4.5
     rank_exponent: float = 0.8
     """Examination falls as (p + 1) to the minus this; 0.7 to 1 is measured on real lists."""
+
+
+def log_odds(
+    weights: ClickWeights, appeal: Floats, taste: Floats, mood: Floats, trend: Floats
+) -> Floats:
+    """Of liking items, arrays of one shape: the one click model, of both worlds."""
+    return np.asarray(
+        weights.intercept
+        + weights.appeal * appeal
+        + weights.taste * taste
+        + weights.mood * mood
+        + weights.trend * trend
+    )
+
+
+def sigmoid(logits: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
 
 class Clicks:
@@ -44,7 +62,7 @@ class Clicks:
 
     def examine(self, size: int) -> Floats:
         """(size,) chance that the user looks at each position of a slate."""
-        return np.arange(1, size + 1, dtype=np.float64) ** -self.weights.rank_exponent
+        return examine(size, self.weights.rank_exponent)
 
     def logits(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:
         """(n, k) log-odds of liking each item of each user's slate of item rows at its time.
@@ -56,15 +74,9 @@ class Clicks:
         taste = np.einsum("nd,nkd->nk", people.taste[users], vectors)
         mood = np.einsum("nd,nkd->nk", self._moods.vectors(users, at_s), vectors)
         trend = self._trends.at(float(at_s.max()))[slates]
-        return np.asarray(
-            weights.intercept
-            + weights.appeal * people.appeal[slates]
-            + weights.taste * taste
-            + weights.mood * mood
-            + weights.trend * trend
-        )
+        return log_odds(weights, people.appeal[slates], taste, mood, trend)
 
     def chances(self, users: Integers, slates: Integers, at_s: Floats) -> Floats:
         """(n, k) chance that each position is clicked."""
-        liked = 1.0 / (1.0 + np.exp(-self.logits(users, slates, at_s)))
+        liked = sigmoid(self.logits(users, slates, at_s))
         return np.asarray(self.examine(slates.shape[1]) * liked)

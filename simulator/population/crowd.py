@@ -1,4 +1,7 @@
-"""The users at work: who comes, where from, what they look at and click. Both worlds use it."""
+"""The users at work in the live world: who comes, where from, what they look at and click.
+
+`Audience` is the same users by whole columns, for virtual time.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from simulator.population.arrivals import poisson, visitors
 from simulator.population.clicks import Clicks, ClickWeights
 from simulator.population.moods import Moods
 from simulator.population.people import Population
+from simulator.population.segments import segment_rows
 from simulator.population.streams import Streams
 from simulator.population.trends import Trends
 
@@ -52,13 +56,7 @@ class Crowd:
         self._streams = Streams(seed)
         self._moods = Moods(population)
         self._clicks = Clicks(population, self._moods, Trends(population), weights)
-        self._segments = {
-            name: self._streams.named(f"segment {name}").integers(
-                len(values), size=len(population.user_ids)
-            )
-            for name, values in segments.items()
-            if values
-        }
+        self._segments = segment_rows(self._streams, segments, len(population.user_ids))
         self._segment_values = {name: tuple(values) for name, values in segments.items()}
 
     def visits(self, rate_per_s: float) -> Iterator[Visit]:

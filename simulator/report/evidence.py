@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.report.exchanges import Exchange
+from simulator.report.objectives import Objective
+from simulator.report.requests import Requests
+from simulator.report.series import Series
 from simulator.report.truth import GroundTruth
 
 Document = Mapping[str, Any]
@@ -17,19 +19,21 @@ class Evidence:
     """What was seen of one run, from ``started_at_s`` to ``ended_at_s`` (seconds since 1970).
 
     ``records`` are decision-log documents, oldest first; older ones than the run are left out.
-    ``readings`` are samples as the controller writes them: ``at_s`` and ``readings``, a list with
-    ``signal``, ``value`` and ``state``.
+    ``signals`` are the controller's readings, by name with labels and window. ``objectives`` are
+    the limits that playbooks set for them.
     """
 
     command: str
     started_at_s: float
     ended_at_s: float
-    exchanges: Sequence[Exchange]
+    exchanges: Requests
+    """`Exchanges`, or `Windows` of a run too long to keep each."""
     truths: Sequence[GroundTruth] = ()
     records: Sequence[Document] = ()
     seen_at_s: Mapping[str, float] = field(default_factory=dict)
     """When a record was public, by its id; its own ``at_s`` is the end of the tick it judged."""
-    readings: Sequence[Document] = ()
+    signals: Mapping[str, Series] = field(default_factory=dict)
+    objectives: Sequence[Objective] = ()
     feedback_sent: int = 0
     feedback_problems: Mapping[str, int] = field(default_factory=dict)
     watched_arm: str = "primary"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from simulator.report.evidence import Evidence
 from simulator.report.incidents import Incident, incidents
+from simulator.report.requests import QUIET_S
 from simulator.report.truth import GroundTruth
-
-QUIET_S = 2.0
-"""Bad attempts are gone when none follows for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +66,9 @@ def _judged(truth: GroundTruth, own: list[Incident]) -> tuple[bool, str]:
 
 
 def _bad_gone_at_s(evidence: Evidence, truth: GroundTruth) -> float | None:
-    """End of the first run of bad exchanges: the last that no other follows within QUIET_S."""
-    bad = sorted(
-        e.intended_at_s + (e.latency_ms or 0.0) / 1000.0
-        for e in evidence.exchanges
-        if e.intended_at_s >= truth.on_at_s and (e.degraded or not e.valid)
-    )
-    for at_s, following_s in pairwise([*bad, float("inf")]):
-        if following_s - at_s > QUIET_S:
-            return at_s if at_s + QUIET_S <= evidence.ended_at_s else None
-    return None
+    """None where the run ended before it was quiet for long enough."""
+    at_s = evidence.exchanges.bad_gone_at_s(truth.on_at_s)
+    return None if at_s is None or at_s + QUIET_S > evidence.ended_at_s else at_s
 
 
 def _since(truth: GroundTruth, at_s: float | None) -> float | None:

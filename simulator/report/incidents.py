@@ -20,6 +20,8 @@ class Incident:
     published_at_s: float | None
     last_phase: str
     last_at_s: float
+    life: tuple[tuple[float, str], ...] = ()
+    """(at_s, phase) of every change of phase, oldest first."""
 
     @property
     def recovered(self) -> bool:
@@ -56,6 +58,7 @@ def _incident(evidence: Evidence, name: str, records: list[Document]) -> Inciden
         published_at_s=min(acting, default=None),
         last_phase=phases[-1]["phase"],
         last_at_s=phases[-1]["at_s"],
+        life=tuple((float(record["at_s"]), record["phase"]) for record in phases),
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+
+import numpy as np
 
 from simulator.report.evidence import Evidence
-from simulator.report.exchanges import Exchange
 from simulator.report.incidents import incidents
 from simulator.report.watched import series
 
@@ -19,8 +17,9 @@ class PhaseReport:
 
     ``availability``: valid slates of all intended requests, so what was not sent counts against
     it. ``users_p95_ms`` counts from the intended start, over all that was sent. ``ctr``: valid
-    slates with a click. ``primary_p95_ms`` and ``primary_p95_max_ms``: median and worst of the
-    monitor's readings in the span.
+    slates with a click; ``true_ctr``: what the same slates were worth, where the world knows it
+    (so lost clicks and bad slates are told apart). ``primary_p95_ms`` and
+    ``primary_p95_max_ms``: median and worst of the monitor's readings in the span.
     """
 
     name: str
@@ -34,6 +33,7 @@ class PhaseReport:
     primary_p95_max_ms: float | None
     ctr: float | None
     fallback_share: float | None
+    true_ctr: float | None = None
 
 
 def phases(evidence: Evidence) -> list[PhaseReport]:
@@ -55,32 +55,26 @@ def recovered_at_s(evidence: Evidence) -> float:
     return max(known) if len(known) == len(last) and known else evidence.ended_at_s
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """Nearest rank, without interpolation; None of nothing."""
-    if not values:
-        return None
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
-
-
 def _phase(evidence: Evidence, name: str, from_s: float, to_s: float) -> PhaseReport:
-    span = [e for e in evidence.exchanges if from_s <= e.intended_at_s < to_s]
-    valid = [e for e in span if e.valid]
-    signal = f"arm_latency_ms.p95{{arm={evidence.watched_arm}}}"
-    primary = [value for at_s, value in series(evidence, signal) if from_s <= at_s < to_s]
+    total = evidence.exchanges.totals(from_s, to_s)
+    primary = series(evidence, f"arm_latency_ms.p95{{arm={evidence.watched_arm}}}")
+    read_ms = np.zeros(0) if primary is None else primary.between(from_s, to_s).value
+    by_others = total.valid - total.served_by.get(evidence.watched_arm, 0)
     return PhaseReport(
         name=name,
         from_s=from_s,
         to_s=to_s,
-        requests=len(span),
-        not_sent=sum(not e.sent for e in span),
-        availability=_share(valid, span),
-        users_p95_ms=percentile([e.latency_ms for e in span if e.latency_ms is not None], 0.95),
-        primary_p95_ms=median(primary) if primary else None,
-        primary_p95_max_ms=max(primary, default=None),
-        ctr=_share([e for e in valid if e.clicks], valid),
-        fallback_share=_share([e for e in valid if e.served_by != evidence.watched_arm], valid),
+        requests=total.requests,
+        not_sent=total.not_sent,
+        availability=total.availability,
+        users_p95_ms=total.p95_ms,
+        primary_p95_ms=float(np.median(read_ms)) if len(read_ms) else None,
+        primary_p95_max_ms=float(read_ms.max()) if len(read_ms) else None,
+        ctr=_share(total.clicked, total.valid),
+        fallback_share=_share(by_others, total.valid),
+        true_ctr=_share(total.expected_clicked, total.valid),
     )
 
 
-def _share(part: Sequence[Exchange], whole: Sequence[Exchange]) -> float | None:
-    return len(part) / len(whole) if whole else None
+def _share(part: float | None, whole: int) -> float | None:
+    return None if part is None or not whole else part / whole

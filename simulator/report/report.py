@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -44,9 +43,8 @@ class Report:
 
 def report_on(evidence: Evidence) -> Report:
     """Judge a run."""
-    exchanges = evidence.exchanges
-    valid = sum(e.valid for e in exchanges)
-    availability = valid / len(exchanges) if exchanges else 0.0
+    whole = evidence.exchanges.totals(float("-inf"), float("inf"))
+    availability = whole.availability or 0.0
     healed_faults = tuple(healings(evidence))
     healed = all(healing.healed for healing in healed_faults)
     return Report(
@@ -62,10 +60,10 @@ def report_on(evidence: Evidence) -> Report:
             )
             for record in evidence.decisions
         ),
-        requests=len(exchanges),
+        requests=whole.requests,
         availability=availability,
-        not_sent=sum(not e.sent for e in exchanges),
-        problems=dict(Counter(e.problem for e in exchanges if e.problem).most_common()),
+        not_sent=whole.not_sent,
+        problems=evidence.exchanges.problems(),
         feedback_sent=evidence.feedback_sent,
         feedback_problems=dict(evidence.feedback_problems),
         healed=healed,

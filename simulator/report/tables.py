@@ -27,11 +27,8 @@ def rendered(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def _phases_table(phases: tuple[PhaseReport, ...]) -> Table:
-    table = Table(title="What users met", title_justify="left")
-    table.add_column("")
-    for phase in phases:
-        table.add_column(f"{phase.name} ({phase.to_s - phase.from_s:.0f} s)", justify="right")
+def cells_of_phases(phases: tuple[PhaseReport, ...]) -> dict[str, list[str]]:
+    """By measure, one text per phase."""
     rows = {
         "requests": [f"{p.requests:,}" for p in phases],
         "availability": [_percent(p.availability, 3) for p in phases],
@@ -43,7 +40,17 @@ def _phases_table(phases: tuple[PhaseReport, ...]) -> Table:
         "served by another arm": [_percent(p.fallback_share, 1) for p in phases],
         "not sent": [f"{p.not_sent:,}" for p in phases],
     }
-    for name, cells in rows.items():
+    if any(phase.true_ctr is not None for phase in phases):
+        rows["what the slates were worth"] = [_percent(p.true_ctr, 1) for p in phases]
+    return rows
+
+
+def _phases_table(phases: tuple[PhaseReport, ...]) -> Table:
+    table = Table(title="What users met", title_justify="left")
+    table.add_column("")
+    for phase in phases:
+        table.add_column(f"{phase.name} ({phase.to_s - phase.from_s:.0f} s)", justify="right")
+    for name, cells in cells_of_phases(phases).items():
         table.add_row(name, *cells)
     return table
 

@@ -99,3 +99,12 @@ def test_a_closed_writer_refuses(bus, topic):
     writer = bus.writer()
     writer.close()
     assert not writer.send(topic, b"late", headers={}, partition=0)
+
+
+def test_what_comes_encoded_has_no_columns(bus, topic):
+    reader = bus.reader([(topic, 0)])
+    writer = bus.writer()
+    assert writer.send(topic, b"encoded", headers={}, partition=0)
+    assert writer.flush(30.0)
+    (message,) = read(reader, 1)
+    assert (message.value, message.columns) == (b"encoded", None)

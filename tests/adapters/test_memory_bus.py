@@ -16,6 +16,14 @@ def test_a_bus_that_is_down_refuses_and_says_so():
     assert [m.value for m in reader.poll(0.0, 10)] == [b"before"]
 
 
+def test_columns_arrive_by_reference():
+    bus, columns = MemoryBus(), object()
+    reader = bus.reader([("t", 0)])
+    assert bus.append("t", b"", {"city": "Zürich"}, None, b"k", columns=columns)
+    (message,) = reader.poll(0.0, 10)
+    assert (message.columns, message.value, message.key) == (columns, b"", b"k")
+
+
 def test_a_restarted_bus_is_empty_and_read_from_zero():
     bus = MemoryBus()
     reader, writer = bus.reader([("t", 0)]), bus.writer()

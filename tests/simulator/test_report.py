@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from simulator.report.evidence import Evidence
-from simulator.report.exchanges import Exchange
+from simulator.report.exchanges import Exchange, Exchanges
 from simulator.report.report import report_on, report_to_document
+from simulator.report.series import Series, SignalRecorder
 from simulator.report.tables import rendered
 from simulator.report.truth import GroundTruth
 
@@ -66,21 +68,14 @@ def _records(*, recovered: bool = True) -> list[dict[str, Any]]:
     return records + ([_record(65, "recovered")] if recovered else [])
 
 
-def _readings() -> list[dict[str, Any]]:
-    return [
-        {
-            "at_s": START_S + at_s,
-            "readings": [
-                {"signal": f"{SIGNAL}[10s]", "value": 7.0, "state": "ok"},
-                {
-                    "signal": f"{SIGNAL}[5s]",
-                    "value": 500.0 if 32 <= at_s < 50 else 25.0,
-                    "state": "ok" if at_s != 31 else "insufficient",
-                },
-            ],
-        }
-        for at_s in range(1, 90)
-    ]
+def _signals() -> Mapping[str, Series]:
+    recorder = SignalRecorder()
+    for at_s in range(1, 90):
+        recorder.add(f"{SIGNAL}[10s]", START_S + at_s, 7.0, "ok")
+        slow = 32 <= at_s < 50
+        state = "ok" if at_s != 31 else "insufficient"
+        recorder.add(f"{SIGNAL}[5s]", START_S + at_s, 500.0 if slow else 25.0, state)
+    return recorder.signals()
 
 
 TRUTH = GroundTruth(
@@ -93,10 +88,10 @@ def _evidence(**more: Any) -> Evidence:
         "command": "selfright simulate --live",
         "started_at_s": START_S,
         "ended_at_s": START_S + 90,
-        "exchanges": _story(),
+        "exchanges": Exchanges.of(_story()),
         "truths": [TRUTH],
         "records": _records(),
-        "readings": _readings(),
+        "signals": _signals(),
     }
     return Evidence(**{**fields, **more})
 
@@ -176,7 +171,7 @@ def test_availability_counts_what_was_not_valid_and_what_was_not_sent() -> None:
     exchanges = _story()
     exchanges[5] = Exchange(5, exchanges[5].intended_at_s, sent=False)
     exchanges[6] = _exchange(6, 0.6, problem="status 503")
-    report = report_on(_evidence(exchanges=exchanges))
+    report = report_on(_evidence(exchanges=Exchanges.of(exchanges)))
     assert report.availability == pytest.approx(898 / 900)
     assert report.not_sent == 1
     assert report.problems == {"status 503": 1}
@@ -192,7 +187,7 @@ def test_without_a_fault_there_is_one_phase_and_nothing_to_heal() -> None:
 
 
 def test_nothing_measured_is_none_and_not_a_pass() -> None:
-    report = report_on(_evidence(exchanges=[], truths=[], records=[], readings=[]))
+    report = report_on(_evidence(exchanges=Exchanges.of([]), truths=[], records=[], signals={}))
     [phase] = report.phases
     assert (phase.availability, phase.users_p95_ms, phase.ctr) == (None, None, None)
     assert phase.primary_p95_ms is None

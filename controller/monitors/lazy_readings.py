@@ -1,0 +1,91 @@
+"""Readings of one tick, each computed when it is asked for: most are never asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from controller.core.readings import Reading, SignalKey, SignalSpec
+from controller.monitors.monitor import Family, Reader
+from controller.monitors.series import Wanted, keys_of
+from controller.monitors.tick import TickView
+
+
+class ReadPart:
+    """One monitor's reader and tally. Keeps the keys of its series while there are no others."""
+
+    def __init__(self, specs: Sequence[SignalSpec], reader: Reader, tally: Any) -> None:
+        self.names = frozenset(spec.name for spec in specs)
+        self.reader = reader
+        self.tally = tally
+        self._families: tuple[Family, ...] = ()
+        self._wanted: Wanted = {}
+        self._keys: frozenset[SignalKey] = frozenset()
+
+    def keys(self, wanted: Wanted) -> frozenset[SignalKey]:
+        """Every series there is now."""
+        families = self.reader.families(self.tally)
+        if wanted is not self._wanted or families != self._families:
+            self._keys = keys_of(families, wanted)
+            self._families, self._wanted = families, wanted
+        return self._keys
+
+
+class LazyReadings(Mapping[SignalKey, Reading]):
+    """``is_current`` tells whether the tallies still are what they were at the tick.
+
+    Raise RuntimeError for a reading asked for the first time when they are not: what it was is
+    gone. Going through all of them makes them all, so a copy is good for ever.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[ReadPart],
+        tick: TickView,
+        wanted: Wanted,
+        is_current: Callable[[], bool],
+    ) -> None:
+        self._parts = parts
+        self._tick = tick
+        self._wanted = wanted
+        self._is_current = is_current
+        self._keys: dict[int, frozenset[SignalKey]] = {}
+        self._made: dict[SignalKey, Reading] = {}
+        self._every: dict[SignalKey, ReadPart] | None = None
+
+    def __getitem__(self, key: SignalKey) -> Reading:
+        found = self._made.get(key)
+        if found is None:
+            part = self._part_of(key)
+            self._must_be_current()
+            found = self._made[key] = part.reader.reading(key, part.tally, self._tick)
+        return found
+
+    def __iter__(self) -> Iterator[SignalKey]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> dict[SignalKey, ReadPart]:
+        if self._every is None:
+            self._every = {
+                key: part for at, part in enumerate(self._parts) for key in self._keys_of(at)
+            }
+        return self._every
+
+    def _part_of(self, key: SignalKey) -> ReadPart:
+        for at, part in enumerate(self._parts):
+            if key.name in part.names and key in self._keys_of(at):
+                return part
+        raise KeyError(key)
+
+    def _keys_of(self, at: int) -> frozenset[SignalKey]:
+        if at not in self._keys:
+            self._must_be_current()
+            self._keys[at] = self._parts[at].keys(self._wanted)
+        return self._keys[at]
+
+    def _must_be_current(self) -> None:
+        if not self._is_current():
+            raise RuntimeError("readings are asked for after their tick: copy them in time")

@@ -1,0 +1,34 @@
+"""Users stop clicking on one arm's slates, while everything technical looks well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from simulator.faults.fault import Fault
+from simulator.faults.one_arm import with_arm
+from simulator.world.conditions import Conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtrCollapse(Fault):
+    """Right would be to serve another arm. No monitor and no shipped playbook can see it yet:
+    nothing compares clicks of arms. A report rightly says that it was not healed."""
+
+    name: ClassVar[str] = "ctr_collapse"
+    cause: ClassVar[str] = "slates of the primary are hardly clicked"
+    right_actions: ClassVar[tuple[str, ...]] = ("route", "revert", "promote")
+
+    arm: str = "primary"
+    click_factor: float = 0.3
+
+    @property
+    def subject(self) -> str:
+        return f"the clicks of {self.arm}"
+
+    def demands_action(self) -> bool:
+        return self.click_factor < 1.0
+
+    def change(self, conditions: Conditions) -> Conditions:
+        state = replace(conditions.of(self.arm), click_factor=self.click_factor)
+        return with_arm(conditions, self.arm, state)

@@ -1,0 +1,2 @@
+"""The shipped scenarios, and brisk playbooks for short runs; importable so that every kind of
+install finds the files."""

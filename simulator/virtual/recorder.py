@@ -1,0 +1,98 @@
+"""Keeps what a report is made from while a virtual run goes on, within bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from controller.core.playbook import Playbook
+from controller.core.readings import SignalKey
+from controller.core.settings import JudgeSettings
+from controller.core.step import named_signals
+from controller.shell.seal import unsealed
+from simulator.invariants.step import Broken
+from simulator.report.evidence import Evidence
+from simulator.report.objectives import objectives_of
+from simulator.report.recording import ExchangeRecorder
+from simulator.report.series import SignalRecorder
+from simulator.scenario.model import Scenario
+from simulator.virtual.controller_host import LastReadings
+from simulator.world.world import World
+
+FULL_DETAIL_S = 7_200.0
+"""Every tick's readings are kept of runs up to this; longer ones are sampled."""
+
+
+class Recorder:
+    """``log``, ``records`` and ``broken`` grow, oldest first."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        playbooks: tuple[Playbook, ...],
+        settings: JudgeSettings,
+        world: World,
+    ) -> None:
+        self.log: list[bytes] = []
+        self.records: list[dict[str, Any]] = []
+        self.broken: list[Broken] = []
+        self._scenario = scenario
+        self._playbooks = playbooks
+        self._settings = settings
+        self._world = world
+        self._start_s = scenario.world.start_s
+        self._exchanges = ExchangeRecorder(self._start_s)
+        self._signals = SignalRecorder()
+        self._keys = sorted(named_signals(playbooks, settings) | _shown(settings))
+        self._every_s = max(1.0, scenario.duration_s // FULL_DETAIL_S)
+        self._sampled_s = float("-inf")
+        self._seen_at_s: dict[str, float] = {}
+
+    def look(
+        self, last: LastReadings, new_lines: Sequence[bytes], now_s: float
+    ) -> list[dict[str, Any]]:
+        """After each tick; the new records as documents."""
+        if last.at_s >= self._sampled_s + self._every_s:
+            self._sampled_s = last.at_s
+            for key in self._keys:
+                reading = last.readings.get(key)
+                if reading is not None:
+                    self._signals.add(str(key), last.at_s, reading.value, reading.state.value)
+        new = [unsealed(line) for line in new_lines]
+        for document in new:
+            self._seen_at_s[document["id"]] = now_s
+        self.log += new_lines
+        self.records += new
+        self._exchanges.add(self._world.exchanges())
+        return new
+
+    def evidence(self, command: str) -> Evidence:
+        """All of it, at the end of the run."""
+        return Evidence(
+            command=command,
+            started_at_s=self._start_s,
+            ended_at_s=self._start_s + self._scenario.duration_s,
+            exchanges=self._exchanges.requests(),
+            truths=tuple(fault.truth(self._start_s) for fault in self._scenario.faults),
+            records=self.records,
+            seen_at_s=self._seen_at_s,
+            signals=self._signals.signals(),
+            objectives=objectives_of(self._playbooks),
+            feedback_sent=self._world.counts.outcomes,
+        )
+
+
+def _shown(settings: JudgeSettings) -> frozenset[SignalKey]:
+    """What a timeline shows whatever the playbooks name, at default windows."""
+    windows_s = settings.default_windows_s
+    plain = [("latency_ms.p95", ()), ("availability", ()), ("degraded_share", ())]
+    by_arm = [
+        (name, (("arm", arm),))
+        for arm in settings.arms
+        for name in ("arm_latency_ms.p95", "arm_bad", "ctr")
+    ]
+    return frozenset(
+        SignalKey(name, labels, windows_s[name])
+        for name, labels in [*plain, *by_arm]
+        if name in windows_s
+    )
