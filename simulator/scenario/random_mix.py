@@ -42,6 +42,7 @@ def random_document(seed: int) -> dict[str, Any]:
             "probe_per_s": int(draw.integers(5, 21)),
             "attribution_window_s": int(draw.integers(10, 31)),
             "cache_ttl_s": int(draw.integers(0, 31)),
+            "input_sample_share": 1.0,
         },
         "playbooks": str(draw.choice(["brisk", "shipped"], p=[0.8, 0.2])),
         "traffic": _traffic(draw),

@@ -51,7 +51,7 @@ def span_ms(value: object) -> float:
 def fraction(value: object) -> float:
     try:
         if isinstance(value, str):
-            return share(value)
+            return round(share(value), 12)  # 99.9 % is 0.999, not the float beside it
     except ValueError:
         pass
     raise refused(value, "0% to 100%, like 20%")

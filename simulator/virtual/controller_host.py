@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.adapters.memory_copy import MemoryCopy
-
 from controller.adapters.local_copy import LocalCopy as DiskCopy
 from controller.adapters.memory_bus import MemoryBus, MemoryBusReader
+from controller.adapters.memory_copy import MemoryCopy
 from controller.adapters.memory_store import MemoryPlanStore
 from controller.core.playbook import Playbook
 from controller.core.readings import Readings

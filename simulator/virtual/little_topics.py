@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.telemetry.batches import headers_for
 from controller.telemetry.rows import batch_from_rows
+from controller.telemetry.slab import as_part
 from simulator.virtual.courier import Courier
 from simulator.world.delivery import Delivery
 
@@ -33,4 +34,5 @@ class Sender:
             region=self._region,
         )
         self._seqs[topic] += 1
-        self._courier.send(Delivery(topic, 0, None, headers, batch_from_rows(topic, rows), now_s))
+        part = as_part(batch_from_rows(topic, rows))
+        self._courier.send(Delivery(topic, 0, None, headers, part, now_s))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from controller.telemetry.slab import SlabPart
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -16,5 +18,10 @@ class Delivery:
     partition: int
     key: bytes | None
     headers: Mapping[str, str]
-    columns: pa.RecordBatch
+    columns: SlabPart
     deliver_at_s: float
+
+    @property
+    def batch(self) -> pa.RecordBatch:
+        """The rows as a batch of their own."""
+        return self.columns.batch

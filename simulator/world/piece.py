@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from controller.core.plan import Plan
 from controller.telemetry.schema import FEATURE, OUTCOME, REPLICA, SERVED
+from controller.telemetry.slab import Slab, SlabPart
 from simulator.report.exchanges import Exchanges
 from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
@@ -24,7 +24,7 @@ from simulator.world.state import ServiceState
 from simulator.world.telemetry import InBlock, Telemetry, Told
 from simulator.world.visits import MICROSECONDS, Integers, Visits
 
-Message = tuple[str, int, pa.RecordBatch]
+Message = tuple[str, int, SlabPart]
 """Topic, router, rows."""
 
 
@@ -62,8 +62,9 @@ class Piece:
         is_answer = (handled.role == Role.USER) & (handled.served_by >= 0)
         self._answered_us = np.sort(handled.at_us[is_answer])
         self._click_rows(self.outcome_rows)
-        self._reports: pa.RecordBatch | None = None
-        self._features: tuple[pa.RecordBatch, Integers] | None = None
+        self._reports: Slab | None = None
+        self._features: tuple[Slab, Integers] | None = None
+        self._served = Slab(told.served)
 
     @property
     def plan(self) -> Plan:
@@ -93,7 +94,7 @@ class Piece:
         for router in range(self._routers if 0 <= run < len(self._starts) else 0):
             start, end = int(self._starts[run + router]), int(self._ends[run + router])
             if end > start:
-                yield SERVED, router, self.told.served.slice(start, end - start)
+                yield SERVED, router, self._served.part(start, end - start)
 
     def answered(self, from_us: int, until_us: int) -> int:
         """How many users of this span got a slate, as the service says."""
@@ -115,7 +116,7 @@ class Piece:
         bounds = np.searchsorted(self._click_keys, np.arange(first, first + self._routers + 1))
         for router, (start, end) in enumerate(pairwise(bounds.tolist())):
             if end > start:
-                yield OUTCOME, router, self._clicks.slice(start, end - start)
+                yield OUTCOME, router, self._clicks.part(start, end - start)
 
     def waiting(self) -> InFlight:
         """Requests in flight at the end of its last second, whole or begun."""
@@ -130,7 +131,7 @@ class Piece:
             for piece in earlier:
                 _add(counts, piece.waiting(), piece.plan, self.plan)
             telemetry = self._telemetry
-            self._reports = replica_batch(
+            reports = replica_batch(
                 self.told.handled,
                 counts,
                 self._first,
@@ -138,8 +139,9 @@ class Piece:
                 telemetry.names.last_resort,
                 telemetry.names,
             )
+            self._reports = Slab(reports)
         each = self._routers + sum(self._live.values())
-        return REPLICA, 0, self._reports.slice((second - 1 - self._first) * each, each)
+        return REPLICA, 0, self._reports.part((second - 1 - self._first) * each, each)
 
     def features(
         self, second: int, clock: FeatureClock, rows: Mapping[str, int]
@@ -148,14 +150,13 @@ class Piece:
         if self._features is None:
             start_s = self._telemetry.names.start_s
             frozen = self.conditions.frozen_groups
-            self._features = feature_batch(
-                clock, frozen, self.from_us, self.until_us, rows, start_s
-            )
+            writes, at_us = feature_batch(clock, frozen, self.from_us, self.until_us, rows, start_s)
+            self._features = Slab(writes), at_us
         columns, at_us = self._features
         span_us = [(second - 1) * MICROSECONDS, second * MICROSECONDS]
         start, end = np.searchsorted(at_us, span_us).tolist()
         if end > start:
-            yield FEATURE, 0, columns.slice(start, end - start)
+            yield FEATURE, 0, columns.part(start, end - start)
 
     def exchanges(self, from_us: int, until_us: int) -> Exchanges:
         """Of the requests of this span."""
@@ -174,7 +175,7 @@ class Piece:
             order = np.argsort(keys, kind="stable")
             rows, keys = rows.part(order), keys[order]
         self.outcome_rows, self._click_keys = rows, keys
-        self._clicks = self._telemetry.outcomes(self.told, rows)
+        self._clicks = Slab(self._telemetry.outcomes(self.told, rows))
 
 
 def in_block(number: int, block: Visits, from_us: int) -> InBlock:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from controller.settings import Settings
 from controller.telemetry.batches import headers_for
 from controller.telemetry.schema import OUTCOME, SERVED
+from controller.telemetry.slab import SlabPart
 from simulator.population.streams import Streams
 from simulator.world.conditions import Conditions
 from simulator.world.delivery import Delivery
@@ -32,7 +31,7 @@ class Producers:
         self._seqs: dict[tuple[str, str, int], int] = defaultdict(int)
 
     def deliveries(
-        self, second: int, messages: Sequence[tuple[str, int, pa.RecordBatch]], now: Conditions
+        self, second: int, messages: Sequence[tuple[str, int, SlabPart]], now: Conditions
     ) -> list[Delivery]:
         """``messages`` are topic, router and rows; ``now`` is what holds at the second's end."""
         due_s = self._start_s + second + LINGER_S + now.telemetry_lag_s
@@ -44,7 +43,7 @@ class Producers:
         self.lost_batches += len(sent) - len(kept)
         return kept
 
-    def _delivery(self, topic: str, router: int, columns: pa.RecordBatch, due_s: float) -> Delivery:
+    def _delivery(self, topic: str, router: int, columns: SlabPart, due_s: float) -> Delivery:
         producer = _PRODUCERS.get(topic, _ELSE).format(router)
         partition = router % self._settings.partitions
         key = (producer, topic, partition)

@@ -9,7 +9,7 @@ from simulator.world.handled import Cache, Outcome, Reason, Result
 from simulator.world.quiet_cache import KEPT, MISS
 from simulator.world.quiet_span import Span, Tries
 from simulator.world.rows import Columns, Part, probe_columns, user_columns
-from simulator.world.slab import CACHE_HIT_US, Slab
+from simulator.world.slab import Slab
 from simulator.world.visits import Integers
 
 

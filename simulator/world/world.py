@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from controller.core.plan import Plan
 from controller.settings import Settings
 from controller.telemetry.schema import MODEL
+from controller.telemetry.slab import as_part
 from simulator.population.audience import Audience
 from simulator.report.exchanges import Exchanges
 from simulator.world.conditions import Conditions
@@ -151,7 +152,7 @@ class World:
         return Exchanges.joined(new)
 
     def held(self) -> tuple[Plan, ...]:
-        """The plan each router holds."""
+        """The newest plan each router took."""
         return (self._rules.held,) * self._spec.routers
 
     def conditions(self, at_us: int) -> Conditions:
@@ -238,13 +239,13 @@ class World:
         trained = [model for model in self._candidates if model.trained_at_us < end_us]
         if trained:
             self._candidates = self._candidates[len(trained) :]
-            messages.append((MODEL, 0, self._models.candidate_rows(trained)))
+            messages.append((MODEL, 0, as_part(self._models.candidate_rows(trained))))
         handled = piece.told.handled
         loaded = dict(zip(handled.plan.arms, handled.versions, strict=True))
         served = {arm: loaded[arm] for arm in self._state.replicas if arm in loaded}
         if served and ((number - 1) % MODEL_EVERY_S == 0 or served != self._told_versions):
             self._told_versions = served
-            messages.append((MODEL, 0, self._models.serving_rows(served, end_us)))
+            messages.append((MODEL, 0, as_part(self._models.serving_rows(served, end_us))))
         return messages
 
     def _count(self, number: int, mine: Sequence[Piece]) -> None:

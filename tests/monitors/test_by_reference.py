@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -30,7 +31,7 @@ def world(seed: int) -> list[tuple[str, pa.RecordBatch, list[tuple[int, int]]]]:
     for topic in (SERVED, OUTCOME, REPLICA):
         batch = batch_from_rows(topic, rows[topic])
         marks = sorted({0, batch.num_rows, *generator.choices(range(batch.num_rows + 1), k=4)})
-        cuts = list(zip(marks, marks[1:], strict=False))
+        cuts = list(itertools.pairwise(marks))
         found.append((topic, batch, cuts))
     return found
 

@@ -1,4 +1,4 @@
-"""A reading is made when it is asked for, and is what it would have been at its tick, or an error."""
+"""A reading is made when it is asked for: what it was at its tick, or an error."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ READINGS = st.builds(
     NUMBERS.filter(lambda n: abs(n) < 1e10),
     st.text(max_size=5),
 )
-KEYS = st.builds(SignalKey, st.sampled_from(["ctr", "arm_bad"]), st.just(()), NUMBERS)
+WINDOWS_S = st.sampled_from([0.0, 5.0, 60.0])
+KEYS = st.builds(SignalKey, st.sampled_from(["ctr", "arm_bad"]), st.just(()), WINDOWS_S)
 
 
 @given(readings=st.dictionaries(KEYS, READINGS, max_size=5), at_s=st.floats(0, 2e9))

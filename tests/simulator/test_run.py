@@ -134,7 +134,7 @@ def _invoke(*words: str) -> Any:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--duration", "5"], "selfright: simulate: give --live"),
+        (["--duration", "5"], "selfright: simulate: nothing was given; accepted: one of SCENARIO"),
         (["--live", "--fault", "flood@1"], "selfright: --fault: unknown fault 'flood'"),
         (["--live", "--data-dir", "nowhere"], "no stack was started here"),
     ],

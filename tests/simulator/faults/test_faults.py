@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,12 +57,10 @@ def test_crowds_bring_visits(name: str) -> None:
 )
 @settings(max_examples=50)
 def test_conditions_are_constant_between_two_changes(starts: list[int], names: list[str]) -> None:
-    faults = [
-        FAULTS[name](at_s=at / 3, for_s=7.0) for at, name in zip(starts, names, strict=False)
-    ]
+    faults = [FAULTS[name](at_s=at / 3, for_s=7.0) for at, name in zip(starts, names, strict=False)]
     turns = changes_us(faults)
     assert list(turns) == sorted(set(turns))
-    for from_us, until_us in zip(turns, turns[1:], strict=False):
+    for from_us, until_us in pairwise(turns):
         first = conditions_at(faults, from_us / 1e6)
         assert conditions_at(faults, (until_us - 1) / 1e6) == first
 

@@ -14,7 +14,7 @@ from simulator.population import looks
 from simulator.population.audience import HEALTHY, Audience
 from simulator.population.catalogue import DAY_US, Catalogue
 from simulator.population.streams import Streams
-from simulator.world.spec import ArmModel, Users, WorldSpec
+from simulator.world.spec import ArmModel, Traffic, Users, WorldSpec
 from simulator.world.visits import Visits
 
 HOUR_US = 3_600_000_000
@@ -22,15 +22,16 @@ HOUR_US = 3_600_000_000
 
 @pytest.fixture(scope="module")
 def visits(spec: WorldSpec) -> Visits:
-    """Of the usual users, spread over a day, so that no hour's trend decides."""
-    own = Audience(spec, 7, slate_size=10, segments={})
+    """At the mean rate, spread over a day, so that neither the night nor a trend decides."""
+    flat = replace(spec, traffic=Traffic(rate_per_s=spec.traffic.rate_per_s))
+    own = Audience(flat, 7, slate_size=10, segments={})
     blocks = [own.block(number) for number in range(8)][5:]
     columns = {
         name: np.concatenate([getattr(block, name) for block in blocks])
         for name in Visits.__slots__
     }
     count = len(columns["number"])
-    columns["at_us"] = np.arange(count) * 48 // count * HOUR_US // 2 + HOUR_US
+    columns["at_us"] = np.arange(count) * 100 // count * 871_000_000
     return Visits(**columns)
 
 
@@ -167,3 +168,13 @@ def test_real_ratings_make_an_audience(ratings_path: Path) -> None:
     visits = [own.block(number) for number in range(7)][-1]
     slates = own.slates(HEALTHY, 0, visits.user, visits.at_us, visits.at_us)
     assert 0.04 < looks.any_click("position", own.chances(visits, slates, 1.0)).mean() < 0.2
+
+
+def test_memory_is_bounded_whatever_is_trained(audience: Audience) -> None:
+    users = np.arange(10)
+    first = audience.slates(HEALTHY, 1, users, users, users)
+    for trained_at_us in range(2, 40):
+        audience.slates(HEALTHY, trained_at_us, users, users, users)
+    kept = audience._slates._table.cache_info()
+    assert kept.currsize <= 16
+    assert (audience.slates(HEALTHY, 1, users, users, users) == first).all(), "made again, equal"

@@ -149,7 +149,10 @@ CASES = {
         ":5: expect[1].quite: unknown; did you mean quiet? accepted: acts, recovers, quiet, serves",
     ),
     "key twice": ("why: again", ":5: 'why' is given twice (first in line 3); accepted: once"),
-    "second document": ("---\na: b", "a second document starts here; accepted: one scenario a file"),
+    "second document": (
+        "---\na: b",
+        "a second document starts here; accepted: one scenario a file",
+    ),
     "not yaml": ("faults: [", "not YAML: "),
 }
 

@@ -33,7 +33,7 @@ def told(
     for second in range(1, SECONDS + 1):
         for delivery in world.second(second):
             if delivery.topic in found:
-                rows = delivery.columns.to_pylist()
+                rows = delivery.batch.to_pylist()
                 found[delivery.topic] += [{**row, "second": second} for row in rows]
     return world, found
 

@@ -69,7 +69,7 @@ def run(
 
 
 def rows(deliveries: Sequence[Delivery], topic: str) -> list[dict[str, Any]]:
-    return [row for d in deliveries if d.topic == topic for row in d.columns.to_pylist()]
+    return [row for d in deliveries if d.topic == topic for row in d.batch.to_pylist()]
 
 
 def same(one: Sequence[Delivery], other: Sequence[Delivery]) -> None:
@@ -81,8 +81,8 @@ def same(one: Sequence[Delivery], other: Sequence[Delivery]) -> None:
             b.headers,
             b.deliver_at_s,
         )
-        assert a.columns.schema.equals(b.columns.schema)
-        assert a.columns.equals(b.columns), a.topic
+        assert a.batch.schema.equals(b.batch.schema)
+        assert a.batch.equals(b.batch), a.topic
 
 
 BUSY = {
@@ -134,7 +134,7 @@ def test_rows_of_a_second_are_of_that_second() -> None:
         for delivery in of.second(second):
             assert delivery.deliver_at_s == MONDAY_S + second + 0.25
             if delivery.topic == SERVED:
-                at_s = delivery.columns.column("at_s").to_numpy()
+                at_s = delivery.batch.column("at_s").to_numpy()
                 assert np.all((at_s >= MONDAY_S + second - 1) & (at_s < MONDAY_S + second))
                 assert np.all(np.diff(at_s) >= 0)
 
@@ -190,12 +190,12 @@ def test_routers_refuse_older_plans_and_plans_nobody_can_route_by() -> None:
 
 def test_what_is_encoded_is_read_back_the_same() -> None:
     for delivery in run(world(BUSY), 70, ACTS):
-        value = encode_arrow(delivery.topic, delivery.columns)
+        value = encode_arrow(delivery.topic, delivery.batch)
         message = Message(delivery.topic, delivery.partition, 0, "", value, delivery.headers)
         read = decode(message)
         assert isinstance(read, TelemetryBatch), read
-        assert read.batch.equals(delivery.columns)
-        delivery.columns.validate(full=True)
+        assert read.batch.equals(delivery.batch)
+        delivery.batch.validate(full=True)
 
 
 def test_replicas_models_and_features_are_reported() -> None:
@@ -259,7 +259,7 @@ def test_lost_telemetry_leaves_gaps_and_lag_delays() -> None:
     told = run(of, 40)
     ledger = Ledger()
     for number, delivery in enumerate(told):
-        value = encode_arrow(delivery.topic, delivery.columns)
+        value = encode_arrow(delivery.topic, delivery.batch)
         read = decode(Message(delivery.topic, 0, number, "", value, delivery.headers))
         assert isinstance(read, TelemetryBatch)
         assert ledger.admit(read)

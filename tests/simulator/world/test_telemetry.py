@@ -1,0 +1,98 @@
+"""Served rows say what production's rows say, of the same things in the same words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.ports import GENESIS
+from controller.settings import Settings
+from controller.telemetry.rows import batch_from_rows
+from controller.telemetry.schema import SERVED
+from serving.arm_call import ArmAnswer
+from serving.served_row import Asked, Attempt, Served, served_row
+from simulator.world.conditions import ArmConditions, Conditions, InputShift
+from simulator.world.spec import Traffic, Users, WorldSpec
+from simulator.world.world import World
+
+SETTINGS = Settings(cache_ttl_s=5.0)
+UNKNOWN_HERE = ("top_score", "margin", "entropy", "cpu_ms")
+"""The virtual service scores nothing and has no processor."""
+SHIFT_SD = 2.0
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    spec = WorldSpec(traffic=Traffic(rate_per_s=30.0), users=Users(users=200, items=200))
+    bad = Conditions(
+        arms={"primary": ArmConditions(delay_ms=150.0, delay_share=0.3, error_share=0.1)},
+        null_share={"item_hour": 0.2},
+        shifts=(InputShift(0.0, 0.0, SHIFT_SD),),
+    )
+    plan = replace(
+        SETTINGS.baseline_plan(GENESIS), shed_share=0.1, probe_per_s={"primary": 2.0}, revision=4
+    )
+    world = World(SETTINGS, spec, 2, lambda _at_us: bad, (), (), plan)
+    seconds = [delivery for second in range(1, 61) for delivery in world.second(second)]
+    return [r for d in seconds if d.topic == SERVED for r in d.batch.to_pylist()]
+
+
+def test_each_row_is_what_production_writes_of_the_same_request(rows: list[dict[str, Any]]) -> None:
+    plan = replace(SETTINGS.baseline_plan(GENESIS), revision=4)
+    produced = batch_from_rows(SERVED, [_as_production(row, plan) for row in rows]).to_pylist()
+    assert {row["outcome"] for row in rows} >= {"ok", "shed"}
+    assert {each["result"] for row in rows for each in row["attempts"]} >= {"ok", "late", "error"}
+    assert {row["cache"] for row in rows} >= {"hit", "miss", "bypass"}
+    for mine, theirs in zip(rows, produced, strict=True):
+        done_s, wanted_s = mine.pop("done_at_s"), theirs.pop("done_at_s")
+        assert math.isclose(done_s, wanted_s, abs_tol=1e-5)
+        for name in UNKNOWN_HERE:
+            assert mine.pop(name) is None
+            theirs.pop(name)
+        assert mine == theirs
+
+
+def test_inputs_are_told_of_a_share_and_move_with_the_world(rows: list[dict[str, Any]]) -> None:
+    could = [
+        r for r in rows if any(a["result"] == "ok" and a["arm"] == "primary" for a in r["attempts"])
+    ]
+    told = [row["inputs"] for row in could if row["inputs"]]
+    assert 0.15 < len(told) / len(could) < 0.25
+    assert not any(row["inputs"] for row in rows if row["served_by"] != "primary")
+    values = [each["value"] for inputs in told for each in inputs]
+    assert abs(sum(values) / len(values) - SHIFT_SD) < 4.0 / math.sqrt(len(values))
+
+
+def _as_production(row: dict[str, Any], plan: Any) -> dict[str, Any]:
+    segments = {n.removeprefix("segment."): v for n, v in row.items() if n.startswith("segment.")}
+    asked = Asked(row["request_id"], row["at_s"], row["user_id"], None, segments, 10)
+    answer = row["slate"] and ArmAnswer(
+        item_ids=tuple(shown["item_id"] for shown in row["slate"]),
+        scores=(1.0,),
+        version="",
+        ages_s={age["group"]: age["age_s"] for age in row["feature_ages"]},
+        defaulted=tuple(row["defaulted"]),
+        inputs={each["feature"]: each["value"] for each in row["inputs"] or ()},
+    )
+    attempts = [
+        Attempt(a["arm"], a["model_version"], a["elapsed_ms"], a["result"], a["reason"])
+        for a in row["attempts"]
+    ]
+    served = Served(
+        role=row["role"],
+        arm=row["arm"],
+        propensities={each["arm"]: each["chance"] for each in row["propensities"]},
+        evaluation_id="",
+        unit=int.from_bytes(row["request_id"][-8:], "big"),
+        attempts=attempts,
+        answer=answer or None,
+        served_by=row["served_by"],
+        outcome=row["outcome"],
+        latency_ms=row["latency_ms"],
+        queue_depth=row["queue_depth"],
+        cache=row["cache"],
+    )
+    return served_row(asked, served, plan)
