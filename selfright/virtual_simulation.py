@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +31,24 @@ AS_EXPECTED, NOT_MET, INVARIANT_BROKEN = 0, 1, 3
 REPORT_SUFFIXES = (".html", ".png")
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Where things go that outlive the run: a folder for log and journal, a timeline's file."""
+
+    log: Path | None = None
+    report: Path | None = None
+
+
 def simulate_scenario(
     said: str,
     path: Path,
     seed: int,
-    *,
     playbooks: Path | None,
-    log: Path | None,
-    report: Path | None,
+    keep: Keep,
     as_json: bool,
 ) -> int:
     """Run, show, keep what is to be kept, and give the exit code. Raise BadInput."""
+    log, report = keep.log, keep.report
     scenario = scenario_from_file(path, playbooks=playbooks)
     _check_places(log, report)
     command = command_of(said, seed, playbooks, log, report)
