@@ -16,7 +16,7 @@ import simpy
 from controller.settings import Settings
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import FEATURE, MODEL, OUTCOME, REPLICA, SERVED
-from simulator.world.spec import WorldSpec
+from simulator.spec import WorldSpec
 
 Process = Generator[simpy.Event, Any, None]
 Row = dict[str, Any]

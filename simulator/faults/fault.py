@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from simulator.report.truth import GroundTruth
 from simulator.world.conditions import Conditions
-from simulator.world.spec import Burst
+from simulator.spec import Burst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from simulator.faults.fault import Fault
-from simulator.world.spec import Burst
+from simulator.spec import Burst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from simulator.faults.fault import Fault
 from simulator.faults.one_arm import with_arm
 from simulator.world.conditions import Conditions
-from simulator.world.visits import MICROSECONDS
+from simulator.visits import MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from simulator.faults.fault import Fault
 from simulator.world.conditions import Conditions
-from simulator.world.spec import Burst
-from simulator.world.visits import MICROSECONDS
+from simulator.spec import Burst
+from simulator.visits import MICROSECONDS
 
 _HEALTHY = Conditions()
 

@@ -31,8 +31,8 @@ from simulator.population.segments import segment_rows
 from simulator.population.slates import Slates
 from simulator.population.streams import Streams
 from simulator.population.trends import Trends
-from simulator.world.spec import ArmModel, Burst, Users, WorldSpec
-from simulator.world.visits import MICROSECONDS, Visits
+from simulator.spec import ArmModel, Burst, Users, WorldSpec
+from simulator.visits import MICROSECONDS, Visits
 
 HEALTHY = ArmModel()
 """The arm whose slates get the click rate that `Users.ctr` asks for."""

@@ -5,7 +5,7 @@ A test measures them: dispersion, lag-1 correlation, peak ratio, extremes, rank-
 
 from __future__ import annotations
 
-from simulator.world.spec import Traffic, Users
+from simulator.spec import Traffic, Users
 
 TRAFFIC = Traffic(
     rate_per_s=0.2,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulator.population.people import Floats
-from simulator.world.spec import Burst
+from simulator.spec import Burst
 
 LANES = 1 << 17
 """Lane 0 is the base stream's."""

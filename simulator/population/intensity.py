@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.population.people import Floats
 from simulator.population.streams import Streams
-from simulator.world.spec import Traffic
+from simulator.spec import Traffic
 
 MINUTES_PER_DAY = 1_440
 _MINUTES_PER_WEEK = 7 * MINUTES_PER_DAY

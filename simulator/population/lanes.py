@@ -17,8 +17,8 @@ from simulator.population.bursts import height, highest
 from simulator.population.fatigue import Fatigue
 from simulator.population.people import Floats, Integers
 from simulator.population.streams import Streams
-from simulator.world.spec import Burst
-from simulator.world.visits import MICROSECONDS, Visits
+from simulator.spec import Burst
+from simulator.visits import MICROSECONDS, Visits
 
 BLOCK_S = 60
 BLOCK_US = BLOCK_S * MICROSECONDS

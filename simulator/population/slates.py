@@ -16,8 +16,8 @@ from simulator.population.clicks import ClickWeights
 from simulator.population.moods import Moods
 from simulator.population.people import Integers, Population
 from simulator.population.streams import Streams
-from simulator.world.spec import ArmModel
-from simulator.world.visits import MICROSECONDS
+from simulator.spec import ArmModel
+from simulator.visits import MICROSECONDS
 
 NO_FEATURES = -1
 """The features' time of a request that had none."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from controller.settings import Settings
 from simulator.faults.fault import Fault
-from simulator.world.spec import WorldSpec
+from simulator.spec import WorldSpec
 
 
 @dataclass(frozen=True, slots=True)

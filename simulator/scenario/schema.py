@@ -24,7 +24,7 @@ from simulator.scenario.units import (
     refused,
     whole,
 )
-from simulator.world.spec import ArmModel, Traffic, Users, WorldSpec
+from simulator.spec import ArmModel, Traffic, Users, WorldSpec
 
 VERBS = ("approve", "reject", "freeze", "thaw", "override", "release", "promote", "acknowledge")
 _ARM, _TRAFFIC, _USERS, _WORLD = ArmModel(), Traffic(), Users(), WorldSpec()

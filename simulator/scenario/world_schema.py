@@ -7,7 +7,7 @@ from pathlib import Path
 from controller.settings import Settings
 from simulator.scenario.document import Source
 from simulator.scenario.schema import Document, TrafficEntry, UsersEntry
-from simulator.world.spec import MONDAY_S, ArmModel, Burst, Traffic, Users, WorldSpec
+from simulator.spec import MONDAY_S, ArmModel, Burst, Traffic, Users, WorldSpec
 
 
 def world_of(read: Document, settings: Settings, folder: Path, source: Source) -> WorldSpec:

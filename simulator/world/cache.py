@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.world.visits import Integers
+from simulator.visits import Integers
 
 NEVER_US = -(1 << 62)
 

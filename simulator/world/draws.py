@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from controller.core.plan import Plan
 from serving.routing.draw import propensities
 from serving.routing.draw import splitmix64 as splitmix64_of_one
-from simulator.world.visits import Floats, Integers
+from simulator.visits import Floats, Integers
 
 Words = NDArray[np.uint64]
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.world.spec import WorldSpec
-from simulator.world.visits import MICROSECONDS, Integers
+from simulator.spec import WorldSpec
+from simulator.visits import MICROSECONDS, Integers
 
 EVENT_AGE_US = MICROSECONDS
 """An event's age when it is written."""

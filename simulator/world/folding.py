@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.world.handled import Result
 from simulator.world.state import USER_TURN, ServiceState, UnderWay
-from simulator.world.visits import MICROSECONDS
+from simulator.visits import MICROSECONDS
 
 
 def fold_in(state: ServiceState, ended: UnderWay, cache_is_gone: bool) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.plan import Plan
-from simulator.world.visits import Integers, Visits
+from simulator.visits import Integers, Visits
 
 SLOT_US = 50_000
 """Within a slot decisions use the state at its start; completions fold in at its end."""

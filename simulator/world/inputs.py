@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.population.streams import Streams
 from simulator.world.conditions import InputShift
-from simulator.world.visits import MICROSECONDS, Floats, Integers
+from simulator.visits import MICROSECONDS, Floats, Integers
 
 
 def input_names(count: int) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import MODEL
 from simulator.population.streams import Streams
 from simulator.world.inputs import input_names
-from simulator.world.spec import WorldSpec
+from simulator.spec import WorldSpec
 
 LATEST = "latest"
 """In a plan: the newest version of the arm that is no candidate."""

@@ -18,8 +18,8 @@ from simulator.population.audience import Audience
 from simulator.world.arrow_columns import batch, ids, kind_of, labels, lists, same_label
 from simulator.world.handled import Handled
 from simulator.world.served_rows import Names, chances_lists
-from simulator.world.spec import Users
-from simulator.world.visits import MICROSECONDS, Floats, Integers
+from simulator.spec import Users
+from simulator.visits import MICROSECONDS, Floats, Integers
 
 RECEIVED_AFTER_US = 20_000
 """From the click to the click log."""

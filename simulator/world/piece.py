@@ -22,7 +22,7 @@ from simulator.world.outcomes import OutcomeRows
 from simulator.world.reports import InFlight, feature_batch, in_flight, replica_batch
 from simulator.world.state import ServiceState
 from simulator.world.telemetry import InBlock, Telemetry, Told
-from simulator.world.visits import MICROSECONDS, Integers, Visits
+from simulator.visits import MICROSECONDS, Integers, Visits
 
 Message = tuple[str, int, SlabPart]
 """Topic, router, rows."""

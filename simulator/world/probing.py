@@ -13,7 +13,7 @@ import numpy as np
 from serving.routing.probes import ProbeSchedule, probe_rates
 from simulator.world.slab import Slab
 from simulator.world.state import ServiceState
-from simulator.world.visits import MICROSECONDS, Integers
+from simulator.visits import MICROSECONDS, Integers
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from simulator.world.cache import NEVER_US
 from simulator.world.handled import SLOT_US
 from simulator.world.slab import Slab
 from simulator.world.state import ServiceState, UnderWay
-from simulator.world.visits import Integers
+from simulator.visits import Integers
 
 MISS = -1
 KEPT = -2

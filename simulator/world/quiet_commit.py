@@ -10,7 +10,7 @@ from simulator.world.folding import keep
 from simulator.world.handled import Result
 from simulator.world.quiet_span import Span
 from simulator.world.state import USER_TURN, Keeping, UnderWay
-from simulator.world.visits import Integers
+from simulator.visits import Integers
 
 
 def commit(span: Span) -> None:

@@ -10,7 +10,7 @@ from simulator.world.quiet_cache import KEPT, MISS
 from simulator.world.quiet_span import Span, Tries
 from simulator.world.rows import Columns, Part, probe_columns, user_columns
 from simulator.world.slab import Slab
-from simulator.world.visits import Integers
+from simulator.visits import Integers
 
 
 def part_of(span: Span) -> Part:

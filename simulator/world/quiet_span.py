@@ -20,7 +20,7 @@ from simulator.world.queues import backlogs
 from simulator.world.quiet_cache import MISS, CacheReaders
 from simulator.world.slab import CACHE_HIT_US, Slab
 from simulator.world.state import USER_TURN, ServiceState
-from simulator.world.visits import Integers
+from simulator.visits import Integers
 from simulator.world.watching import Completions, watch_breakers
 
 MOST_ROUNDS = 8

@@ -17,7 +17,7 @@ from simulator.world.arrow_columns import Mask, batch, labels, texts
 from simulator.world.features import EVENT_AGE_US, FeatureClock
 from simulator.world.handled import Handled, Result, Role
 from simulator.world.served_rows import Names
-from simulator.world.visits import MICROSECONDS, Integers
+from simulator.visits import MICROSECONDS, Integers
 
 KINDS = ("router", "arm")
 

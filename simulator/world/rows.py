@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulator.world import draws
 from simulator.world.handled import Handled, Role
 from simulator.world.slab import Slab
-from simulator.world.visits import Integers
+from simulator.visits import Integers
 
 Columns = dict[str, NDArray[Any]]
 """By the names of `Handled`'s fields, all of one length."""

@@ -14,7 +14,7 @@ from simulator.world.rows import Part, joined
 from simulator.world.slab import Service, Slab, is_in_process
 from simulator.world.state import ServiceState
 from simulator.world.stepwise import Stepwise
-from simulator.world.visits import MICROSECONDS, Visits
+from simulator.visits import MICROSECONDS, Visits
 
 __all__ = ["Service", "serve"]
 

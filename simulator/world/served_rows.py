@@ -29,7 +29,7 @@ from simulator.world.arrow_columns import (
     texts,
 )
 from simulator.world.handled import Handled, Reason, Result, Role
-from simulator.world.visits import MICROSECONDS, Floats, Integers
+from simulator.visits import MICROSECONDS, Floats, Integers
 
 CODE_VERSION = "0.1.0"
 FEATURE_SET_VERSION = "1"

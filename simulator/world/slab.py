@@ -22,9 +22,9 @@ from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
 from simulator.world.handled import SLOT_US
 from simulator.world.replicas import Replicas
-from simulator.world.spec import ArmModel, WorldSpec
+from simulator.spec import ArmModel, WorldSpec
 from simulator.world.state import ServiceState
-from simulator.world.visits import MICROSECONDS, Floats, Integers, Visits
+from simulator.visits import MICROSECONDS, Floats, Integers, Visits
 
 CACHE_HIT_US = 1_000
 DEAD_REPLICA_US = 1_000

@@ -24,7 +24,7 @@ from simulator.world.queues import backlog_after
 from simulator.world.rows import TYPES, Columns, Part, probe_columns, user_columns
 from simulator.world.slab import CACHE_HIT_US, Slab
 from simulator.world.state import USER_TURN, Keeping, ServiceState, UnderWay
-from simulator.world.visits import MICROSECONDS
+from simulator.visits import MICROSECONDS
 
 LIMITS = AdmissionLimits()
 _OUTCOMES = {"ok": Outcome.OK, "late": Outcome.LATE, "error": Outcome.ERROR, "shed": Outcome.SHED}

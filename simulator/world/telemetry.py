@@ -22,8 +22,8 @@ from simulator.world.inputs import InputRows, input_names, shifts_sd
 from simulator.world.models import Models
 from simulator.world.outcomes import Clicked, OutcomeRows, click, outcome_batch, told
 from simulator.world.served_rows import Names, Shown, served_batch
-from simulator.world.spec import ArmModel, WorldSpec
-from simulator.world.visits import MICROSECONDS, Floats, Integers
+from simulator.spec import ArmModel, WorldSpec
+from simulator.visits import MICROSECONDS, Floats, Integers
 
 USER_FEATURES = "user_recent"
 """The group whose age decides how well a slate fits the user; without it, the first group."""

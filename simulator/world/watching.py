@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.world.breakers import KeptBreaker
 from simulator.world.handled import Result
 from simulator.world.state import ServiceState, UnderWay
-from simulator.world.visits import MICROSECONDS, Integers
+from simulator.visits import MICROSECONDS, Integers
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,10 @@ from simulator.world.plans import Rules, next_slot
 from simulator.world.producers import Producers
 from simulator.world.serve import serve
 from simulator.world.slab import Service
-from simulator.world.spec import Burst, WorldSpec
+from simulator.spec import Burst, WorldSpec
 from simulator.world.state import ServiceState, fresh_state
 from simulator.world.telemetry import USER_FEATURES, Telemetry
-from simulator.world.visits import MICROSECONDS, Integers, Visits
+from simulator.visits import MICROSECONDS, Integers, Visits
 
 BLOCK_US = 60 * MICROSECONDS
 MODEL_EVERY_S = 30

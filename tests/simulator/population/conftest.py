@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.population.audience import Audience
-from simulator.world.spec import Traffic, Users, WorldSpec
+from simulator.spec import Traffic, Users, WorldSpec
 
 SPEC = WorldSpec(
     traffic=Traffic(rate_per_s=20.0, day_ratio=2.2, burstiness=0.3, shots_per_day=4.0),

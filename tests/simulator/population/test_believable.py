@@ -13,7 +13,7 @@ from simulator.population.intensity import Intensity
 from simulator.population.lanes import Lane, Rate
 from simulator.population.seats import PassersBy, Seats
 from simulator.population.streams import Streams
-from simulator.world.spec import MONDAY_S, WorldSpec
+from simulator.spec import MONDAY_S, WorldSpec
 
 WEEKS = 4
 SEED = 1

@@ -14,8 +14,8 @@ from simulator.population import looks
 from simulator.population.audience import HEALTHY, Audience
 from simulator.population.catalogue import DAY_US, Catalogue
 from simulator.population.streams import Streams
-from simulator.world.spec import ArmModel, Traffic, Users, WorldSpec
-from simulator.world.visits import Visits
+from simulator.spec import ArmModel, Traffic, Users, WorldSpec
+from simulator.visits import Visits
 
 HOUR_US = 3_600_000_000
 

@@ -18,8 +18,8 @@ from controller.errors import BadInput
 from simulator.population.audience import Audience
 from simulator.population.crowd import Crowd
 from simulator.population.lanes import BLOCK_US, apart
-from simulator.world.spec import Burst, Traffic, Users, WorldSpec
-from simulator.world.visits import Visits
+from simulator.spec import Burst, Traffic, Users, WorldSpec
+from simulator.visits import Visits
 
 BLOCKS = 4
 SMALL = WorldSpec(
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 HASHED = """
 import hashlib
 from simulator.population.audience import Audience
-from simulator.world.spec import Burst, Traffic, Users, WorldSpec
+from simulator.spec import Burst, Traffic, Users, WorldSpec
 spec = WorldSpec(
     traffic=Traffic(rate_per_s=5.0, burstiness=0.3), users=Users(users=60, items=40)
 )

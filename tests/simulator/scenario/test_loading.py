@@ -26,7 +26,7 @@ from simulator.scenario.model import Acts, Command, Deploy, Quiet, Recovers, Ser
 from simulator.scenario.random_mix import CALM_S, random_document, random_scenario
 from simulator.scenario.schema import json_schema
 from simulator.scenario.shipped import shipped, whys
-from simulator.world.spec import MONDAY_S, Burst
+from simulator.spec import MONDAY_S, Burst
 
 WHOLE = """
 version: 1

@@ -11,7 +11,7 @@ from controller.ports import GENESIS
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED
 from simulator.world.conditions import ArmConditions, Conditions
-from simulator.world.spec import MONDAY_S, Traffic, Users, WorldSpec
+from simulator.spec import MONDAY_S, Traffic, Users, WorldSpec
 from simulator.world.world import World
 
 SETTINGS = Settings()

@@ -17,7 +17,7 @@ from controller.telemetry.ledger import Ledger
 from controller.telemetry.schema import FEATURE, MODEL, REPLICA, SERVED
 from simulator.world.conditions import ArmConditions, Conditions, InputShift
 from simulator.world.delivery import Delivery
-from simulator.world.spec import MONDAY_S, ArmModel, Traffic, Users, WorldSpec
+from simulator.spec import MONDAY_S, ArmModel, Traffic, Users, WorldSpec
 from simulator.world.world import World
 
 SETTINGS = Settings()
