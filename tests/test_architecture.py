@@ -35,6 +35,8 @@ PURE_STANDARD_LIBRARY = {
 ROUTING_EXTRA = {"hashlib", "hmac", "struct"}
 # A snapshot is bytes in memory; names of many features are folded into one hash.
 SNAPSHOTS = {"hashlib", "io", "zipfile"}
+# Names of random streams are hashed to seeds; a ratings file is read; records are hashed again.
+WORLD_EXTRA = {"csv", "hashlib", "pathlib"}
 NUMERIC = {"numpy", "pyarrow", "scipy", "river", "sklearn"}
 
 
@@ -101,6 +103,29 @@ def test_routing_imports_only_the_pure_standard_library_and_the_plan(
 def test_of_serving_the_simulator_knows_only_routing(graph: grimp.ImportGraph) -> None:
     imports = _foreign_imports(graph, "simulator", ("simulator", "serving.routing"))
     assert [i for i in imports if "-> serving" in i] == []
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["kernel", "spec", "visits", "population", "world", "faults", "invariants"],
+)
+def test_the_virtual_world_has_no_clock_and_no_chance_of_its_own(
+    graph: grimp.ImportGraph, package: str
+) -> None:
+    inside = ("simulator", "controller", "serving.routing")
+    imports = _foreign_imports(graph, f"simulator.{package}", inside)
+    assert _outside(imports, PURE_STANDARD_LIBRARY | NUMERIC | WORLD_EXTRA) == []
+
+
+def test_invariants_know_nothing_of_what_they_judge(graph: grimp.ImportGraph) -> None:
+    judged = ("controller.shell", "controller.adapters", "controller.language", "serving")
+    readings = {"controller.core.readings"}
+    imports = {
+        i.split(" -> ")[1]
+        for i in _foreign_imports(graph, "simulator.invariants", ("simulator.invariants",))
+    }
+    assert [name for name in imports if name.startswith(judged)] == []
+    assert {name for name in imports if name.startswith("controller.core")} <= readings
 
 
 def test_nothing_purports_to_be_safe_and_pickles(graph: grimp.ImportGraph) -> None:

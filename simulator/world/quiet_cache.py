@@ -20,7 +20,7 @@ from simulator.visits import Integers
 
 MISS = -1
 KEPT = -2
-"""Found what was in the cache before the span; below it, -3 - i: the i-th attempt then under way."""
+"""Found what was in the cache before the span; -3 - i: the i-th attempt then under way."""
 
 
 @dataclass(slots=True)

@@ -137,18 +137,19 @@ class Span:
         """Of each remote request: its answer goes into the cache, were it a miss."""
         is_whole = ~self.slab.nulls[self.tries.visit].any(axis=1)
         reads = self.slab.reads_cache[self.tries.arm]
-        return (self.tries.result == Result.OK) & self.has_time & is_whole & reads
+        is_kept = (self.tries.result == Result.OK) & self.has_time & is_whole & reads
+        return np.asarray(is_kept)
 
     def _waits(self) -> Integers:
         arms, slots = len(self.slab.arms), self.slots
-        reached = np.zeros(arms * slots, dtype=np.int64)
+        counts = np.zeros(arms * slots, dtype=np.int64)
         for tries, took_part in (
             (self.tries, self.tries.reaches & self.has_time & (self.source == MISS)),
             (self.probes, self.probes.reaches),
         ):
             place = (tries.arm * slots + tries.slot)[took_part]
-            reached += np.bincount(place, minlength=arms * slots)
-        reached = reached.reshape(arms, slots)
+            counts += np.bincount(place, minlength=arms * slots)
+        reached = counts.reshape(arms, slots)
         waits_us = np.zeros((arms, slots), dtype=np.int64)
         for name, queue in self.slab.queues.items():
             arm = self.slab.order[name]

@@ -19,6 +19,8 @@ from controller.ports import BusReader, BusWriter, PlanStore
 from selfright.stack.apache_kafka import ApacheKafka, fetch_jars, what_is_missing
 from selfright.stack.broker import EmbeddedBroker
 from selfright.stack.redis_server import EmbeddedRedis
+from simulator.kernel import Kernel
+from simulator.virtual.waiting_reader import WaitingReader
 from tests.adapters.polling import wait_until
 
 _numbers = itertools.count()
@@ -65,6 +67,13 @@ class Bus(Protocol):
     def reader(self, partitions, positions=None) -> BusReader: ...
 
 
+class _VirtualBus(MemoryBus):
+    """The simulator's: whoever polls waits in virtual time."""
+
+    def reader(self, partitions, positions=None) -> BusReader:
+        return WaitingReader(super().reader(partitions, positions), Kernel(0.0))
+
+
 class _KafkaBus:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -87,16 +96,23 @@ class _KafkaBus:
             client.close()
 
 
+_IN_MEMORY = {
+    "memory": lambda: MemoryBus(partitions=2),
+    "virtual": lambda: _VirtualBus(partitions=2),
+}
+
+
 @pytest.fixture(
     params=[
         "memory",
+        "virtual",
         pytest.param("embedded_broker", marks=pytest.mark.live),
         pytest.param("apache_broker", marks=pytest.mark.live),
     ]
 )
 def bus(request) -> Iterator[Bus]:
-    if request.param == "memory":
-        yield MemoryBus(partitions=2)
+    if request.param in _IN_MEMORY:
+        yield _IN_MEMORY[request.param]()
         return
     bus = _KafkaBus(request.getfixturevalue(request.param).bootstrap)
     yield bus
