@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -22,10 +23,10 @@ from simulator.report.report import Report, report_to_document
 from simulator.report.tables import rendered
 
 
-def simulate_live(found: Settings, what: Run, as_json: bool) -> int:
+def simulate_live(found: Settings, what: Run, as_json: bool, picture: Path | None) -> int:
     """Run, show the report, and give the exit code. Raise SelfrightError."""
     with shown_progress() as progress:
-        report = run(found, what, progress)
+        report = run(found, what, progress, picture)
     show(report, as_json)
     return 0 if report.passed else 1
 

@@ -94,7 +94,7 @@ def simulate_command(
                 seed=seed,
                 population_seed=population_seed,
             )
-            code = simulate_live(find_settings(settings, data_dir), what, as_json)
+            code = simulate_live(find_settings(settings, data_dir), what, as_json, report)
         elif way == "--random":
             code = simulate_random(seed, seeds, save, as_json)
         else:
@@ -117,6 +117,7 @@ _FITTING = {
         "--settings",
         "--data-dir",
         "--json",
+        "--report",
     },
 }
 """The ways to simulate, and the options that mean something in each; --seed fits all."""

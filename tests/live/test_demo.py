@@ -1,13 +1,21 @@
-"""The demo heals, proves it from its own journal, and leaves nothing running."""
+"""The demo heals, proves it from its own journal, decides as its virtual twin does, and leaves
+nothing running."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+
+from simulator.scenario.loading import scenario_from_file
+from simulator.scenario.shipped import find_scenario
+from simulator.virtual.run import run_scenario
 
 pytestmark = pytest.mark.live
 COMMAND = str(Path(sys.executable).parent / "selfright")
@@ -25,6 +33,20 @@ def test_the_demo_tells_its_story_and_ends(tmp_path: Path, request: pytest.Fixtu
     assert "whole:" in done.stdout
     assert "equal:" in done.stdout
     assert _still_running(tmp_path) == []
+    lines = (tmp_path / "demo" / "decisions" / "records.jsonl").read_bytes().splitlines()
+    live = _decisions_of_the_incident([json.loads(line) for line in lines])
+    twin = run_scenario(scenario_from_file(find_scenario("demo")), seed=1)
+    assert live == _decisions_of_the_incident(twin.records)
+
+
+def _decisions_of_the_incident(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """(playbook, phase, what it does to the plan) of the first incident, from start to end."""
+    incident = next(record["incident"] for record in records if record["phase"] == "opened")
+    return [
+        (record["playbook"], record["phase"], *(claim["kind"] for claim in record["claims_after"]))
+        for record in records
+        if record["incident"] == incident and record["phase"] != "work"
+    ]
 
 
 def _ratings_if_here(request: pytest.FixtureRequest) -> Path | None:

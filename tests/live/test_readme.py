@@ -56,10 +56,17 @@ def test_a_command_of_the_readme_does_what_it_says(command: str, stack: LiveStac
 
 
 def test_the_playbook_of_the_readme_passes_the_check(stack: LiveStack, tmp_path: Path) -> None:
-    (text,) = _blocks("yaml")
+    (text,) = [block for block in _blocks("yaml") if "\nplaybook:" in block]
     path = tmp_path / "readme.yaml"
     path.write_text(text, encoding="utf-8")
     assert "no findings" in stack.must("playbooks", "check", str(path))
+
+
+def test_the_scenario_of_the_readme_is_as_expected(stack: LiveStack, tmp_path: Path) -> None:
+    (text,) = [block for block in _blocks("yaml") if "\nscenario:" in block]
+    path = tmp_path / "slow-and-crashed.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert "✓ recovers" in stack.must("simulate", str(path))
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

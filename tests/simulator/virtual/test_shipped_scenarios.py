@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+
 import pytest
 
 from simulator.scenario.loading import scenario_from_file
@@ -9,12 +14,28 @@ from simulator.scenario.shipped import find_scenario, shipped
 from simulator.virtual.outcome import sentences
 from simulator.virtual.run import run_scenario
 
+RUNS = [(name, seed) for name in shipped() for seed in range(1, 6)]
 
-@pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("name", list(shipped()))
-def test_it_is_as_expected(name: str, seed: int) -> None:
+
+def what_went_wrong(name: str, seed: int) -> list[str]:
     outcome = run_scenario(scenario_from_file(find_scenario(name)), seed)
-    missed = [judged.sentence for judged in outcome.judged if not judged.met]
-    repeat = f"selfright simulate {name} --seed {seed}"
-    assert (missed, sentences(outcome.broken)) == ([], []), repeat
     assert outcome.judged, f"{name} expects nothing"
+    missed = [judged.sentence for judged in outcome.judged if not judged.met]
+    return [*missed, *sentences(outcome.broken)]
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[dict[tuple[str, int], Future[list[str]]]]:
+    """All of them, as many at a time as there are cores."""
+    workers = min(8, os.cpu_count() or 1)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        yield {run: pool.submit(what_went_wrong, *run) for run in RUNS}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(("name", "seed"), RUNS)
+def test_it_is_as_expected(
+    runs: dict[tuple[str, int], Future[list[str]]], name: str, seed: int
+) -> None:
+    assert runs[name, seed].result() == [], f"selfright simulate {name} --seed {seed}"

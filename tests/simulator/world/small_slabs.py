@@ -13,9 +13,9 @@ from simulator.world.conditions import ArmConditions, Conditions
 from simulator.world.handled import SLOT_US
 from simulator.world.rows import TYPES
 from simulator.world.serve import Service, serve
-from simulator.world.spec import ArmModel, WorldSpec
+from simulator.spec import ArmModel, WorldSpec
 from simulator.world.state import ServiceState, fresh_state
-from simulator.world.visits import MICROSECONDS, Visits
+from simulator.visits import MICROSECONDS, Visits
 
 ARMS = ("primary", "fallback", "challenger")
 
@@ -113,11 +113,16 @@ def assert_same(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> No
         for name in TYPES:
             assert one[name].dtype == other[name].dtype
             assert one[name].shape == other[name].shape, f"turn {turn}: {name}"
-            where = np.flatnonzero((one[name] != other[name]).reshape(len(one[name]), -1).any(1))
+            where = np.flatnonzero(differing_rows(one[name], other[name]))
             assert len(where) == 0, (
                 f"turn {turn}, {name}, rows {where[:5]} at {one['at_us'][where[:5]]}: "
                 f"{one[name][where[:5]]} is not {other[name][where[:5]]}"
             )
+
+
+def differing_rows(one: Any, other: Any) -> Any:
+    differs = one != other
+    return differs.any(axis=1) if differs.ndim > 1 else differs
 
 
 def random_situation(seed: int) -> Situation:
