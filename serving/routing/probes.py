@@ -54,6 +54,6 @@ def probe_rates(
 ) -> dict[str, float]:
     """The plan's rates, and the default one for an arm whose breaker only probes can close."""
     rates = dict(planned)
-    for arm in open_arms:
+    for arm in sorted(open_arms):  # a set's own order differs from process to process
         rates[arm] = max(rates.get(arm, 0.0), default_per_s)
     return rates

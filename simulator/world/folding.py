@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from simulator.visits import MICROSECONDS
 from simulator.world.handled import Result
 from simulator.world.state import USER_TURN, ServiceState, UnderWay
-from simulator.visits import MICROSECONDS
 
 
 def fold_in(state: ServiceState, ended: UnderWay, cache_is_gone: bool) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.routing.probes import ProbeSchedule, probe_rates
+from simulator.visits import MICROSECONDS, Integers
 from simulator.world.slab import Slab
 from simulator.world.state import ServiceState
-from simulator.visits import MICROSECONDS, Integers
 
 
 @dataclass(frozen=True, slots=True)

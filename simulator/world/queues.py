@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.world.slab import ArmQueue
 from simulator.visits import Integers
+from simulator.world.slab import ArmQueue
 
 
 def backlog_after(backlog_us: int, reached: int, queue: ArmQueue) -> int:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.visits import Integers
 from simulator.world.cache import NEVER_US
 from simulator.world.handled import SLOT_US
 from simulator.world.slab import Slab
 from simulator.world.state import ServiceState, UnderWay
-from simulator.visits import Integers
 
 MISS = -1
 KEPT = -2

@@ -6,11 +6,11 @@ import heapq
 
 import numpy as np
 
+from simulator.visits import Integers
 from simulator.world.folding import keep
 from simulator.world.handled import Result
 from simulator.world.quiet_span import Span
 from simulator.world.state import USER_TURN, Keeping, UnderWay
-from simulator.visits import Integers
 
 
 def commit(span: Span) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.visits import Integers
 from simulator.world.handled import Cache, Outcome, Reason, Result
 from simulator.world.quiet_cache import KEPT, MISS
 from simulator.world.quiet_span import Span, Tries
 from simulator.world.rows import Columns, Part, probe_columns, user_columns
 from simulator.world.slab import Slab
-from simulator.visits import Integers
 
 
 def part_of(span: Span) -> Part:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.routing.admission import AdmissionLimits, Load, shed_reason
+from simulator.visits import Integers
 from simulator.world.handled import SLOT_US, Result
 from simulator.world.probing import due_probes, wants_probes
 from simulator.world.queues import backlogs
 from simulator.world.quiet_cache import MISS, CacheReaders
 from simulator.world.slab import CACHE_HIT_US, Slab
 from simulator.world.state import USER_TURN, ServiceState
-from simulator.visits import Integers
 from simulator.world.watching import Completions, watch_breakers
 
 MOST_ROUNDS = 8

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.visits import Integers
 from simulator.world import draws
 from simulator.world.handled import Handled, Role
 from simulator.world.slab import Slab
-from simulator.visits import Integers
 
 Columns = dict[str, NDArray[Any]]
 """By the names of `Handled`'s fields, all of one length."""

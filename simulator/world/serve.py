@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.core.plan import Plan
+from simulator.visits import MICROSECONDS, Visits
 from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
 from simulator.world.handled import SLOT_US, Handled
@@ -14,7 +15,6 @@ from simulator.world.rows import Part, joined
 from simulator.world.slab import Service, Slab, is_in_process
 from simulator.world.state import ServiceState
 from simulator.world.stepwise import Stepwise
-from simulator.visits import MICROSECONDS, Visits
 
 __all__ = ["Service", "serve"]
 

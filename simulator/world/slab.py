@@ -17,14 +17,14 @@ from controller.core.plan import Plan
 from controller.settings import Settings
 from serving.routing.deadline import Budget
 from serving.routing.draw import salt_of
+from simulator.spec import ArmModel, WorldSpec
+from simulator.visits import MICROSECONDS, Floats, Integers, Visits
 from simulator.world import draws
 from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
 from simulator.world.handled import SLOT_US
 from simulator.world.replicas import Replicas
-from simulator.spec import ArmModel, WorldSpec
 from simulator.world.state import ServiceState
-from simulator.visits import MICROSECONDS, Floats, Integers, Visits
 
 CACHE_HIT_US = 1_000
 DEAD_REPLICA_US = 1_000

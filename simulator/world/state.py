@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from controller.settings import Settings
 from serving.routing.probes import ProbeSchedule
+from simulator.spec import WorldSpec
 from simulator.world.breakers import KeptBreaker
 from simulator.world.cache import ResponseCache
 from simulator.world.features import FeatureClock
 from simulator.world.replicas import Replicas
-from simulator.spec import WorldSpec
 
 USER_TURN = 0
 """Of a visit's own request; the probe of an arm has the arm's number + 1."""

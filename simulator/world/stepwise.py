@@ -18,13 +18,13 @@ from serving.routing.deadline import Budget
 from serving.routing.draw import Drawn, draw, unit_of
 from serving.routing.probes import probe_rates
 from serving.routing.verdict import BREAKER_OPEN, BREAKER_PROBE_OK, breaker_reason, request_outcome
+from simulator.visits import MICROSECONDS
 from simulator.world.folding import fold_in
 from simulator.world.handled import SLOT_US, Cache, Outcome, Reason, Result
 from simulator.world.queues import backlog_after
 from simulator.world.rows import TYPES, Columns, Part, probe_columns, user_columns
 from simulator.world.slab import CACHE_HIT_US, Slab
 from simulator.world.state import USER_TURN, Keeping, ServiceState, UnderWay
-from simulator.visits import MICROSECONDS
 
 LIMITS = AdmissionLimits()
 _OUTCOMES = {"ok": Outcome.OK, "late": Outcome.LATE, "error": Outcome.ERROR, "shed": Outcome.SHED}

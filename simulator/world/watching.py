@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.visits import MICROSECONDS, Integers
 from simulator.world.breakers import KeptBreaker
 from simulator.world.handled import Result
 from simulator.world.state import ServiceState, UnderWay
-from simulator.visits import MICROSECONDS, Integers
 
 
 @dataclass(frozen=True, slots=True)

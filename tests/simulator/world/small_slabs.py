@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from controller.core.plan import ArmPlan, EvaluationPlan, Plan, Split
 from controller.settings import Arm, Settings
+from simulator.spec import ArmModel, WorldSpec
+from simulator.visits import MICROSECONDS, Visits
 from simulator.world.conditions import ArmConditions, Conditions
 from simulator.world.handled import SLOT_US
 from simulator.world.rows import TYPES
 from simulator.world.serve import Service, serve
-from simulator.spec import ArmModel, WorldSpec
 from simulator.world.state import ServiceState, fresh_state
-from simulator.visits import MICROSECONDS, Visits
 
 ARMS = ("primary", "fallback", "challenger")
 
@@ -71,7 +72,7 @@ class Situation:
             inner = [c for c in sorted(set(cuts)) if edges[i] < c < edges[i + 1]]
             bounds = [edges[i], *inner, edges[i + 1]]
             parts = []
-            for from_us, until_us in zip(bounds[:-1], bounds[1:], strict=True):
+            for from_us, until_us in pairwise(bounds):
                 visits = self.visits.between(from_us, until_us)
                 parts.append(
                     serve(
