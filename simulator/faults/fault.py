@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from simulator.report.truth import GroundTruth
-from simulator.world.conditions import Conditions
 from simulator.spec import Burst
+from simulator.world.conditions import Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

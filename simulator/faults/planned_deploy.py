@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from simulator.faults.fault import Fault
 from simulator.faults.one_arm import with_arm
-from simulator.world.conditions import Conditions
 from simulator.visits import MICROSECONDS
+from simulator.world.conditions import Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

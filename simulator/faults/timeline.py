@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.faults.fault import Fault
-from simulator.world.conditions import Conditions
 from simulator.spec import Burst
 from simulator.visits import MICROSECONDS
+from simulator.world.conditions import Conditions
 
 _HEALTHY = Conditions()
 

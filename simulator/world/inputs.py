@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from simulator.population.streams import Streams
-from simulator.world.conditions import InputShift
 from simulator.visits import MICROSECONDS, Floats, Integers
+from simulator.world.conditions import InputShift
 
 
 def input_names(count: int) -> tuple[str, ...]:

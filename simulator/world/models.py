@@ -19,8 +19,8 @@ from controller.settings import Settings
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import MODEL
 from simulator.population.streams import Streams
-from simulator.world.inputs import input_names
 from simulator.spec import WorldSpec
+from simulator.world.inputs import input_names
 
 LATEST = "latest"
 """In a plan: the newest version of the arm that is no candidate."""

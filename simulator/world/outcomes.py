@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME
 from simulator.population.audience import Audience
+from simulator.spec import Users
+from simulator.visits import MICROSECONDS, Floats, Integers
 from simulator.world.arrow_columns import batch, ids, kind_of, labels, lists, same_label
 from simulator.world.handled import Handled
 from simulator.world.served_rows import Names, chances_lists
-from simulator.spec import Users
-from simulator.visits import MICROSECONDS, Floats, Integers
 
 RECEIVED_AFTER_US = 20_000
 """From the click to the click log."""

@@ -15,6 +15,7 @@ from controller.core.plan import Plan
 from controller.telemetry.schema import FEATURE, OUTCOME, REPLICA, SERVED
 from controller.telemetry.slab import Slab, SlabPart
 from simulator.report.exchanges import Exchanges
+from simulator.visits import MICROSECONDS, Integers, Visits
 from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
 from simulator.world.handled import Role
@@ -22,7 +23,6 @@ from simulator.world.outcomes import OutcomeRows
 from simulator.world.reports import InFlight, feature_batch, in_flight, replica_batch
 from simulator.world.state import ServiceState
 from simulator.world.telemetry import InBlock, Telemetry, Told
-from simulator.visits import MICROSECONDS, Integers, Visits
 
 Message = tuple[str, int, SlabPart]
 """Topic, router, rows."""

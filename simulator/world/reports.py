@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import FEATURE, REPLICA
+from simulator.visits import MICROSECONDS, Integers
 from simulator.world.arrow_columns import Mask, batch, labels, texts
 from simulator.world.features import EVENT_AGE_US, FeatureClock
 from simulator.world.handled import Handled, Result, Role
 from simulator.world.served_rows import Names
-from simulator.visits import MICROSECONDS, Integers
 
 KINDS = ("router", "arm")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from controller.core.plan import Plan
 from controller.telemetry.schema import SEGMENT_PREFIX, SERVED
 from serving.routing import verdict
+from simulator.visits import MICROSECONDS, Floats, Integers
 from simulator.world.arrow_columns import (
     Codes,
     Mask,
@@ -29,7 +30,6 @@ from simulator.world.arrow_columns import (
     texts,
 )
 from simulator.world.handled import Handled, Reason, Result, Role
-from simulator.visits import MICROSECONDS, Floats, Integers
 
 CODE_VERSION = "0.1.0"
 FEATURE_SET_VERSION = "1"

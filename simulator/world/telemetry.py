@@ -14,6 +14,8 @@ from controller.settings import Settings
 from simulator.population import looks
 from simulator.population.audience import Audience
 from simulator.report.exchanges import Coded, Exchanges
+from simulator.spec import ArmModel, WorldSpec
+from simulator.visits import MICROSECONDS, Floats, Integers
 from simulator.world.arrow_columns import Mask
 from simulator.world.conditions import Conditions
 from simulator.world.draws import user_hashes
@@ -22,8 +24,6 @@ from simulator.world.inputs import InputRows, input_names, shifts_sd
 from simulator.world.models import Models
 from simulator.world.outcomes import Clicked, OutcomeRows, click, outcome_batch, told
 from simulator.world.served_rows import Names, Shown, served_batch
-from simulator.spec import ArmModel, WorldSpec
-from simulator.visits import MICROSECONDS, Floats, Integers
 
 USER_FEATURES = "user_recent"
 """The group whose age decides how well a slate fits the user; without it, the first group."""

@@ -18,6 +18,8 @@ from controller.telemetry.schema import MODEL
 from controller.telemetry.slab import as_part
 from simulator.population.audience import Audience
 from simulator.report.exchanges import Exchanges
+from simulator.spec import Burst, WorldSpec
+from simulator.visits import MICROSECONDS, Integers, Visits
 from simulator.world.conditions import Conditions
 from simulator.world.counts import Counts
 from simulator.world.delivery import Delivery
@@ -30,10 +32,8 @@ from simulator.world.plans import Rules, next_slot
 from simulator.world.producers import Producers
 from simulator.world.serve import serve
 from simulator.world.slab import Service
-from simulator.spec import Burst, WorldSpec
 from simulator.world.state import ServiceState, fresh_state
 from simulator.world.telemetry import USER_FEATURES, Telemetry
-from simulator.visits import MICROSECONDS, Integers, Visits
 
 BLOCK_US = 60 * MICROSECONDS
 MODEL_EVERY_S = 30

@@ -10,8 +10,8 @@ import pytest
 from controller.ports import GENESIS
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED
-from simulator.world.conditions import ArmConditions, Conditions
 from simulator.spec import MONDAY_S, Traffic, Users, WorldSpec
+from simulator.world.conditions import ArmConditions, Conditions
 from simulator.world.world import World
 
 SETTINGS = Settings()

@@ -14,8 +14,8 @@ from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import SERVED
 from serving.arm_call import ArmAnswer
 from serving.served_row import Asked, Attempt, Served, served_row
-from simulator.world.conditions import ArmConditions, Conditions, InputShift
 from simulator.spec import Traffic, Users, WorldSpec
+from simulator.world.conditions import ArmConditions, Conditions, InputShift
 from simulator.world.world import World
 
 SETTINGS = Settings(cache_ttl_s=5.0)

@@ -15,9 +15,9 @@ from controller.settings import Settings
 from controller.telemetry.batches import TelemetryBatch, decode, encode_arrow
 from controller.telemetry.ledger import Ledger
 from controller.telemetry.schema import FEATURE, MODEL, REPLICA, SERVED
+from simulator.spec import MONDAY_S, ArmModel, Traffic, Users, WorldSpec
 from simulator.world.conditions import ArmConditions, Conditions, InputShift
 from simulator.world.delivery import Delivery
-from simulator.spec import MONDAY_S, ArmModel, Traffic, Users, WorldSpec
 from simulator.world.world import World
 
 SETTINGS = Settings()
