@@ -31,8 +31,8 @@ lint: setup ## style, types, architecture
 	$(BIN)/lint-imports
 
 bench: setup ## every benchmark beside its floor, quick form
-	@for file in benchmarks/*.py; do name=$$(basename $$file .py); \
-	  [ $$name = __init__ ] || [ $$name = figure ] || $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
+	@for file in $$(grep -l '^def main' benchmarks/*.py); do \
+	  $(BIN)/python -m benchmarks.$$(basename $$file .py) --quick || exit 1; done
 
 clean: ## remove what setup and tests made
 	rm -rf $(VENV) .selfright .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
