@@ -31,6 +31,7 @@ from simulator.virtual.plan_post import PlanPost
 from simulator.virtual.recorder import Recorder
 from simulator.virtual.virtual_clock import VirtualClock
 from simulator.virtual.workers import Workers
+from simulator.world.conditions import Conditions
 from simulator.world.world import World
 
 TELEMETRY_AFTER_S = 0.25
@@ -138,6 +139,8 @@ class VirtualRun:
 
     def _tick(self) -> None:
         """Until the next second was judged, by a controller or (when it is down) by nobody."""
+        if self.host.shell is None and not self._conditions().controller_is_down:
+            self.host.start()  # its outage was over before it was seen to be dead
         if self.host.shell is None:
             self.kernel.run_until(float(int(self.kernel.now_s - 0.5)) + 1.5)
         else:
@@ -194,13 +197,16 @@ class VirtualRun:
             self.workers.turn(self.post.newest, self.kernel.now_s)
 
     def _obey_conditions(self) -> None:
-        now = conditions_at(self.scenario.faults, self._elapsed_s())
+        now = self._conditions()
         self.store.down = now.store_is_down
         self.bus.down = now.bus_is_down
         if now.controller_is_down:
             self.host.kill()
         elif self.host.shell is None:
             self.host.start()
+
+    def _conditions(self) -> Conditions:
+        return conditions_at(self.scenario.faults, self._elapsed_s())
 
     def _elapsed_s(self) -> float:
         return self.kernel.now_s - self.scenario.world.start_s

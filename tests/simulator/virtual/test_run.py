@@ -69,6 +69,11 @@ def test_a_controller_that_dies_in_an_incident_takes_it_up_again(
     assert len(set(epochs)) == 2
 
 
+def test_a_controller_that_is_back_at_once_leads_again(small: Callable[..., Scenario]) -> None:
+    outcome = run_scenario(small(faults=[{"controller_crash": {"at": "30.1s", "for": "0.2s"}}]), 1)
+    assert phases(outcome).count("elected") == 2
+
+
 def test_without_a_store_nobody_acts_and_afterwards_the_fault_is_healed(
     small: Callable[..., Scenario],
 ) -> None:
