@@ -1,7 +1,8 @@
 """How fast the virtual world runs, beside simpy in the same run, and whether it stays sound.
 
 ``python -m benchmarks.simulator [--quick] [--json] [--live]``. CPU seconds of this process, since
-other programs share the machine. The live demo runs beside its virtual twin, with ``--quick`` only if ``--live`` is given, too.
+other programs share the machine. The live demo runs beside its virtual twin; with ``--quick`` only
+if ``--live`` is given, too.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ class MemoryBus:
         self.partitions = partitions
         self._keep_messages = keep_messages
         self._generation = 0
+        self.changes = 0
+        """Grows with every message and every restart: a reader that saw it all need not look."""
         self._logs: dict[Partition, _Log] = {}
         self._lock = threading.Lock()
 
@@ -43,6 +45,7 @@ class MemoryBus:
         """Come back empty, every topic with another id, as the embedded broker does."""
         with self._lock:
             self._generation += 1
+            self.changes += 1
             self._logs.clear()
             self.down = False
 
@@ -78,6 +81,7 @@ class MemoryBus:
         with self._lock:
             if self.down or not 0 <= partition < self.partitions:
                 return False
+            self.changes += 1
             log = self._logs.setdefault((topic, partition), _Log())
             log.messages.append(
                 Message(
@@ -146,12 +150,15 @@ class MemoryBusReader(BusReader):
     ) -> None:
         self.recycled = 0
         self._bus = bus
+        self._seen = -1
+        """The bus's changes when everything there was had been read."""
         self._positions = {
             partition: positions.get(partition, Position("", 0)) for partition in partitions
         }
 
     def poll(self, timeout_s: float, limit: int) -> Sequence[Message]:  # noqa: ARG002
-        if self._bus.down:
+        changes = self._bus.changes  # before looking: what comes meanwhile is another change
+        if self._bus.down or changes == self._seen:
             return ()
         found: list[Message] = []
         for partition, position in self._positions.items():
@@ -160,10 +167,12 @@ class MemoryBusReader(BusReader):
                 self.recycled += position.topic_id != ""
                 position = Position(topic_id, 0)
             messages = self._bus.fetch(partition, position.offset, limit - len(found))
-            found += messages
-            self._positions[partition] = (
-                Position(topic_id, messages[-1].offset + 1) if messages else position
-            )
+            if messages:
+                found += messages
+                position = Position(topic_id, messages[-1].offset + 1)
+            self._positions[partition] = position
+        if len(found) < limit:
+            self._seen = changes
         return found
 
     def positions(self) -> Mapping[Partition, Position]:

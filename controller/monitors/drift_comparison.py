@@ -12,6 +12,7 @@ from controller.monitors.slots import Slots, grown
 from controller.statistics.drift import (
     CELLS,
     LEAST_PSI,
+    LEAST_ROWS,
     ReferenceBins,
     discoveries,
     is_enough,
@@ -58,6 +59,9 @@ class DriftComparison:
         return len([name for name in discoveries(tested) if self.psi[name] >= LEAST_PSI])
 
     def _is_enough(self, name: str) -> bool:
+        # The sum is known; most often it is too small already, and no slot need be looked at.
+        if self.rows[name] < LEAST_ROWS:
+            return False
         return is_enough(self._counts.sizes(name, *self._window))
 
     def _p_values(self) -> dict[str, float]:

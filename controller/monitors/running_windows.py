@@ -55,6 +55,12 @@ class RunningWindows:
             if window.first <= step < window.after:
                 window.add(table, 1)
 
+    def remove(self, step: int, table: Table) -> None:
+        """A step's table is gone."""
+        for window in self._windows.values():
+            if window.first <= step < window.after:
+                window.add(table, -1)
+
     def between(self, first: int, after: int, cells: int) -> Table:
         """The sum from step ``first`` until before ``after``. Good until the next change."""
         window = self._windows.get(after - first)

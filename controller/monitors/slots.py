@@ -210,7 +210,7 @@ class Slots:
         else:
             gone = [step for step in range(self._least, first) if step in self._steps]
         for step in gone:
-            self._running.add(step, -self._steps.pop(step))
+            self._running.remove(step, self._steps.pop(step))
             self._sizes.pop(step, None)
         self._least, self._most = max(self._least, first), min(self._most, last)
 
