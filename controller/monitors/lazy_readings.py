@@ -32,7 +32,9 @@ class ReadPart:
 
 
 class LazyReadings(Mapping[SignalKey, Reading]):
-    """``is_current`` tells whether the tallies still are what they were at the tick.
+    """``place_of`` is the place among ``parts`` of each signal's, by name.
+
+    ``is_current`` tells whether the tallies still are what they were at the tick.
 
     Raise RuntimeError for a reading asked for the first time when they are not: what it was is
     gone. Going through all of them makes them all, so a copy is good for ever.
@@ -41,11 +43,13 @@ class LazyReadings(Mapping[SignalKey, Reading]):
     def __init__(
         self,
         parts: Sequence[ReadPart],
+        place_of: Mapping[str, int],
         tick: TickView,
         wanted: Wanted,
         is_current: Callable[[], bool],
     ) -> None:
         self._parts = parts
+        self._place_of = place_of
         self._tick = tick
         self._wanted = wanted
         self._is_current = is_current
@@ -75,10 +79,10 @@ class LazyReadings(Mapping[SignalKey, Reading]):
         return self._every
 
     def _part_of(self, key: SignalKey) -> ReadPart:
-        for at, part in enumerate(self._parts):
-            if key.name in part.names and key in self._keys_of(at):
-                return part
-        raise KeyError(key)
+        at = self._place_of.get(key.name)
+        if at is None or key not in self._keys_of(at):
+            raise KeyError(key)
+        return self._parts[at]
 
     def _keys_of(self, at: int) -> frozenset[SignalKey]:
         if at not in self._keys:

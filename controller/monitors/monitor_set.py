@@ -75,6 +75,7 @@ class MonitorSet:
             ReadPart(sources.SPECS, self._source_reader, self._sources),
             *(ReadPart(m.specs, m.reader(settings), self._tallies[m.name]) for m in MONITORS),
         )
+        self._place_of = {name: at for at, p in enumerate(self._parts) for name in p.names}
         self._age = 0
         """Grows with every change, so that readings of an earlier time are known as such."""
         self._ledger = Ledger()
@@ -172,7 +173,9 @@ class MonitorSet:
             part.reader.advance(part.tally, tick)
         self._read_at_s = at_s
         age = self._age
-        return LazyReadings(self._parts, tick, self._wanted, lambda: self._age == age)
+        return LazyReadings(
+            self._parts, self._place_of, tick, self._wanted, lambda: self._age == age
+        )
 
     def _forget(self, at_s: float) -> None:
         for monitor in MONITORS:

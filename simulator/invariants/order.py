@@ -61,4 +61,4 @@ class EpochsOnlyRise(Invariant):
             return
         for number, (epoch, revision, _) in enumerate(end.step.routers):
             if (epoch, revision) != (end.plan["epoch"], end.plan["revision"]):
-                yield f"router {number} never took the last end.plan: it holds {epoch}/{revision}"
+                yield f"router {number} never took the last plan: it holds {epoch}/{revision}"

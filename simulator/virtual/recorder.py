@@ -21,6 +21,8 @@ from simulator.world.world import World
 
 FULL_DETAIL_S = 7_200.0
 """Every tick's readings are kept of runs up to this; longer ones are sampled."""
+EXCHANGES_EVERY_S = 60.0
+"""The world keeps them until then as spans, which costs less than a piece for each second."""
 
 
 class Recorder:
@@ -43,7 +45,9 @@ class Recorder:
         self._start_s = scenario.world.start_s
         self._exchanges = ExchangeRecorder(self._start_s)
         self._signals = SignalRecorder()
-        self._keys = sorted(named_signals(playbooks, settings) | _shown(settings))
+        self._exchanges_due_s = self._start_s
+        keys = sorted(named_signals(playbooks, settings) | _shown(settings))
+        self._keys = {str(key): key for key in keys}
         self._every_s = max(1.0, scenario.duration_s // FULL_DETAIL_S)
         self._sampled_s = float("-inf")
         self._seen_at_s: dict[str, float] = {}
@@ -54,20 +58,23 @@ class Recorder:
         """After each tick; the new records as documents."""
         if last.at_s >= self._sampled_s + self._every_s:
             self._sampled_s = last.at_s
-            for key in self._keys:
+            for name, key in self._keys.items():
                 reading = last.readings.get(key)
                 if reading is not None:
-                    self._signals.add(str(key), last.at_s, reading.value, reading.state.value)
+                    self._signals.add(name, last.at_s, reading.value, reading.state.value)
         new = [unsealed(line) for line in new_lines]
         for document in new:
             self._seen_at_s[document["id"]] = now_s
         self.log += new_lines
         self.records += new
-        self._exchanges.add(self._world.exchanges())
+        if now_s >= self._exchanges_due_s:
+            self._exchanges_due_s = now_s + EXCHANGES_EVERY_S
+            self._exchanges.add(self._world.exchanges())
         return new
 
     def evidence(self, command: str) -> Evidence:
         """All of it, at the end of the run."""
+        self._exchanges.add(self._world.exchanges())
         return Evidence(
             command=command,
             started_at_s=self._start_s,

@@ -38,7 +38,7 @@ TELEMETRY_AFTER_S = 0.25
 """A second's rows are on the bus this much after it, as by a router's linger."""
 HOUSE_AFTER_S = 0.3
 """Then workers look at what is wanted."""
-KEEP_MESSAGES = 600
+KEEP_MESSAGES = 300
 """Per partition; what was read is not needed again but by a controller that comes back."""
 PROGRESS_EVERY = 60
 

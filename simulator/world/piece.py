@@ -158,11 +158,10 @@ class Piece:
         if end > start:
             yield FEATURE, 0, columns.part(start, end - start)
 
-    def exchanges(self, from_us: int, until_us: int) -> Exchanges:
-        """Of the requests of this span."""
-        until_us = min(until_us, self.until_us)
-        start, end = np.searchsorted(self.visits.at_us, [from_us, until_us]).tolist()
-        return self.told.exchanges.rows(start, end)
+    @property
+    def exchanges(self) -> Exchanges:
+        """Of all its visits, row by row."""
+        return self.told.exchanges
 
     def _kept(self) -> NDArray[np.bool_]:
         return np.asarray(self.told.handled.at_us < self.until_us)

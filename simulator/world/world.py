@@ -34,6 +34,7 @@ from simulator.world.serve import serve
 from simulator.world.slab import Service
 from simulator.world.state import ServiceState, fresh_state
 from simulator.world.telemetry import USER_FEATURES, Telemetry
+from simulator.world.told_exchanges import ToldExchanges
 
 BLOCK_US = 60 * MICROSECONDS
 MODEL_EVERY_S = 30
@@ -87,7 +88,7 @@ class World:
         self._given_s = 0
         self._told_versions: dict[str, str] = {}
         self._candidates: list[Trained] = []
-        self._new_exchanges: list[Exchanges] = []
+        self._told_exchanges = ToldExchanges()
 
     def adopt(self, plan: Plan, at_us: int) -> bool:
         """Routers obey it from the next slot on. False: it is refused, as theirs is as new, or
@@ -148,8 +149,7 @@ class World:
 
     def exchanges(self) -> Exchanges:
         """Users' requests of the seconds given out since this was last asked."""
-        new, self._new_exchanges = self._new_exchanges, []
-        return Exchanges.joined(new)
+        return self._told_exchanges.take()
 
     def held(self) -> tuple[Plan, ...]:
         """The newest plan each router took."""
@@ -252,14 +252,12 @@ class World:
         from_us, until_us = (number - 1) * MICROSECONDS, number * MICROSECONDS
         for piece in mine:
             until = min(until_us, piece.until_us)
-            new = piece.exchanges(from_us, until)
             start, end = np.searchsorted(piece.visits.at_us, [from_us, until]).tolist()
             self.counts.arrived += end - start
             self.counts.answered += piece.answered(from_us, until)
             self.counts.written += piece.users_served(number)
-            self.counts.clicked += int(np.count_nonzero(new.clicks))
-            if len(new):
-                self._new_exchanges.append(new)
+            self.counts.clicked += int(np.count_nonzero(piece.exchanges.clicks[start:end]))
+            self._told_exchanges.add(piece.exchanges, start, end)
 
     def _retire(self, end_us: int) -> None:
         """Pieces whose requests are all told linger until their last click is."""
