@@ -76,7 +76,7 @@ def _theme(draw: Draw, last_off_s: int) -> list[Planned]:
         if for_s < 10:
             break
         found.append(Planned(at_s, for_s, name, parameters))
-        at_s += for_s + _few(draw, 15, 75)
+        at_s += for_s + _few(draw, 15, 50)
     return found
 
 
@@ -139,6 +139,8 @@ THEMES = (
     "errors",
     "replica_crash",
     "stale_features",
+    "stale_features",
+    "click_log_outage",
     "click_log_outage",
     "input_shift",
     "telemetry_lag",
@@ -149,8 +151,8 @@ SPANS_S = {
     "slow_primary": (15, 60),
     "slow_tail": (20, 70),
     "errors": (15, 60),
-    "stale_features": (60, 120),
-    "click_log_outage": (40, 90),
+    "stale_features": (55, 120),
+    "click_log_outage": (28, 70),
     "input_shift": (90, 150),
     "input_drift": (90, 150),
     "controller_crash": (5, 45),

@@ -19,6 +19,8 @@ CALM_S = 150
 """The last fault is off, and the last command over, at least this long before the end, so that
 recovery can be seen."""
 COMMANDED_SHARE = 0.4
+CACHE_TTL_MOST_S = 10
+"""A kept answer is as old as its features: with more, the brisk `stale-features` never clears."""
 
 Draw = np.random.Generator
 
@@ -43,7 +45,7 @@ def random_document(seed: int) -> dict[str, Any]:
         "settings": {
             "probe_per_s": int(draw.integers(5, 21)),
             "attribution_window_s": int(draw.integers(10, 31)),
-            "cache_ttl_s": int(draw.integers(0, 31)),
+            "cache_ttl_s": int(draw.integers(0, CACHE_TTL_MOST_S + 1)),
             "input_sample_share": 1.0,
         },
         "playbooks": str(draw.choice(["brisk", "shipped"], p=[0.9, 0.1])),

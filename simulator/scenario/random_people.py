@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from simulator.spec import WorldSpec
+
 Draw = np.random.Generator
 Command = dict[str, str]
 
 PLAYBOOKS = ("slow-primary", "failing-primary", "stale-features", "silent-outcomes")
+FIRST_EPOCH = int(WorldSpec().start_s) + 2
+"""Epochs are seconds of elections, and the first is two seconds into a run."""
 
 
 def random_commands(draw: Draw, last_s: int) -> list[Command]:
@@ -47,7 +51,7 @@ def _errand(
         return [(at_s, "override", lasting, number), (until_s, "release", "", number)]
     if kind == 3:
         return [(at_s, "thaw", _one(draw, "promotions", *PLAYBOOKS), None)]
-    incident = f"{_one(draw, *PLAYBOOKS)}-1-{int(draw.integers(2, 6))}"
+    incident = f"{_one(draw, *PLAYBOOKS)}-{FIRST_EPOCH}-{int(draw.integers(2, 6))}"
     return [(at_s, "acknowledge", incident, None)]
 
 

@@ -101,14 +101,10 @@ class Piece:
         start, end = np.searchsorted(self._answered_us, [from_us, until_us]).tolist()
         return int(end - start)
 
-    def users_served(self, second: int) -> int:
-        """How many of these rows are of users, as the rows say."""
-        run = (second - 1 - self._first) * self._routers
-        if not 0 <= run < len(self._starts):
-            return 0
-        mine = slice(run, run + self._routers)
+    def users_in(self, part: SlabPart) -> int:
+        """How many of these served rows, as they are handed over, are of users."""
         before = self._users_before
-        return int((before[self._ends[mine]] - before[self._starts[mine]]).sum())
+        return int(before[part.start + part.num_rows] - before[part.start])
 
     def outcomes(self, second: int) -> Iterator[Message]:
         """Rows of clicks that are received in [second - 1, second), by router."""

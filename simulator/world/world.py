@@ -134,7 +134,11 @@ class World:
         while self._frontier_us < end_us:
             self._extend()
         mine = [piece for piece in self._pieces if piece.from_us < end_us]
-        messages: list[Message] = [m for piece in mine for m in piece.served(number)]
+        messages: list[Message] = []
+        for piece in mine:
+            for message in piece.served(number):
+                messages.append(message)
+                self.counts.written += piece.users_in(message[2])
         clicks = [m for piece in (*self._fading, *mine) for m in piece.outcomes(number)]
         messages += clicks
         for piece in mine:
@@ -255,7 +259,6 @@ class World:
             start, end = np.searchsorted(piece.visits.at_us, [from_us, until]).tolist()
             self.counts.arrived += end - start
             self.counts.answered += piece.answered(from_us, until)
-            self.counts.written += piece.users_served(number)
             self.counts.clicked += int(np.count_nonzero(piece.exchanges.clicks[start:end]))
             self._told_exchanges.add(piece.exchanges, start, end)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from controller.ports import Commit, CommitFate
 from serving.routing.table import RouteTable
 from simulator.scenario.loading import scenario_from_text
 from simulator.virtual.run import run_scenario
-from simulator.world.piece import Piece
+from simulator.world.piece import Message, Piece
 
 SEED = 5
 ROUTE = "{from: primary, to: fallback, share: 100%, return: {stages: [50%, 100%], every: 2s}}"
@@ -168,19 +168,37 @@ def test_a_fold_that_lets_the_last_claim_win_is_caught(
     assert "claims-are-in-the-plan" in broken()
 
 
-@pytest.mark.parametrize("count", ["answered", "users_served"])
-def test_one_request_lost_is_caught(
-    broken: Callable[..., set[str]], monkeypatch: pytest.MonkeyPatch, count: str
+def test_one_answer_lost_is_caught(
+    broken: Callable[..., set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = getattr(Piece, count)
+    real = Piece.answered
     lost: list[int] = []
 
     def losing(piece: Piece, *span: int) -> int:
-        found = int(real(piece, *span))
+        found = real(piece, *span)
         if found and not lost:
             lost.append(1)
             return found - 1
         return found
 
-    monkeypatch.setattr(Piece, count, losing)
+    monkeypatch.setattr(Piece, "answered", losing)
+    assert broken() == {"requests-are-conserved"}
+
+
+def test_one_row_dropped_from_a_served_batch_is_caught(
+    broken: Callable[..., set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row itself is gone, whatever any count says."""
+    real = Piece.served
+    lost: list[int] = []
+
+    def losing(piece: Piece, second: int) -> Iterator[Message]:
+        for topic, router, part in real(piece, second):
+            roles = part.batch.column("role").to_pylist()
+            if roles[-1] == "user" and not lost:
+                lost.append(1)
+                part = part.slab.part(part.start, part.num_rows - 1)
+            yield topic, router, part
+
+    monkeypatch.setattr(Piece, "served", losing)
     assert broken() == {"requests-are-conserved"}
