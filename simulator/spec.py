@@ -74,14 +74,14 @@ class Users:
     users: int = 1_000
     items: int = 1_000
     ratings: Path | None = None
-    popularity_exponent: float = 0.5
+    popularity_exponent: float = 0.46
     activity_pareto: float = 1.3
     churn_per_day: float = 0.02
     """Share of items replaced by new ones each day, evenly spread."""
     fatigue: float = 0.1
     """Log-odds lost per slate seen in the last minutes."""
     click_model: Literal["position", "cascade"] = "position"
-    rank_exponent: float = 0.8
+    rank_exponent: float = 0.7
     ctr: float = 0.05
     """Share of healthy slates with a click; the click model's intercept is set to give it."""
     delay_s: float = 4.0

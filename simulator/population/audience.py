@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from controller.errors import BadInput
 from simulator.population import looks
 from simulator.population.bursts import with_lanes
-from simulator.population.calibration import intercept_for, sample_times, sample_visits
+from simulator.population.calibration import (
+    WARM_UP_BLOCKS,
+    intercept_for,
+    sample_times,
+    sample_visits,
+)
 from simulator.population.catalogue import Catalogue
 from simulator.population.clicks import ClickWeights, log_odds, sigmoid
 from simulator.population.fatigue import Fatigue
@@ -142,9 +147,10 @@ class Audience:
         return Lane(
             self._streams,
             name,
-            lambda block: Rate(traffic.rate_per_s if flat else intensity.at(block)),
+            lambda block: Rate(traffic.rate_per_s if flat or block < 0 else intensity.at(block)),
             Seats(people, self._streams, name, traffic.rate_per_s),
             Fatigue(len(people.user_ids), self._spec.users.fatigue),
+            warm_up_blocks=0 if flat else WARM_UP_BLOCKS,
         )
 
     def _burst_lanes(self, bursts: Sequence[Burst]) -> Iterator[Lane]:

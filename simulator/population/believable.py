@@ -17,5 +17,6 @@ TRAFFIC = Traffic(
 )
 """At the rate of the measured series, about 60 visits in 5 minutes; another rate keeps the shape
 (only the ratio of variance to mean grows with it)."""
-USERS = Users(popularity_exponent=0.46, activity_pareto=1.3, rank_exponent=0.7)
-"""Better items stand higher, so clicks fall faster with rank than looks do."""
+USERS = Users()
+"""As every scenario has them unless it says otherwise. Better items stand higher, so clicks fall
+faster with rank than looks do."""

@@ -53,14 +53,16 @@ class Lane:
         fatigue: Fatigue,
         *,
         number: int = 0,
+        warm_up_blocks: int = 0,
     ) -> None:
+        """``warm_up_blocks`` before the run began, so that nobody is fresh when it does."""
         self._streams = streams
         self._name = name
         self._rate = rate
         self._who = who
         self._fatigue = fatigue
         self._number = number
-        self._next = 0
+        self._next = -warm_up_blocks
 
     def arrivals(self, block: int) -> tuple[Integers, Integers, Floats]:
         """(times, user rows, fatigue) of a block; base times are even, those of crowds odd, so

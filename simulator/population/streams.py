@@ -18,6 +18,6 @@ class Streams:
         """The stream of an actor; ``number`` tells apart its requests, slots or episodes."""
         digest = hashlib.sha256(name.encode()).digest()
         words = [int.from_bytes(digest[i : i + 4], "big") for i in range(0, 16, 4)]
-        key = (*words, number & 0xFFFFFFFF, number >> 32)
+        key = (*words, number & 0xFFFFFFFF, number >> 32 & 0xFFFFFFFF)
         sequence = np.random.SeedSequence(self.seed, spawn_key=key)
         return np.random.Generator(np.random.PCG64(sequence))

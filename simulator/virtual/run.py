@@ -22,6 +22,7 @@ from simulator.invariants.step import Requests, Step
 from simulator.kernel import Kernel, Priority
 from simulator.scenario.model import Scenario
 from simulator.scenario.verdict import judge
+from simulator.virtual.audit import Audit
 from simulator.virtual.controller_host import ControllerHost
 from simulator.virtual.courier import Courier
 from simulator.virtual.little_topics import Sender
@@ -92,6 +93,7 @@ class VirtualRun:
             stepwise=stepwise,
         )
         self.courier = Courier(self.bus, self.kernel)
+        self.audit = Audit(self.bus, self.courier, lambda: self.world.lost_users)
         self.post = PlanPost(self.store, self.world, self.kernel, spec.start_s, spec.adopt_ms)
         self.playbooks = load_playbooks(settings.playbooks, settings, catalogue_of(settings))
         self.host = ControllerHost(
@@ -168,7 +170,7 @@ class VirtualRun:
             head=plan.head if plan else GENESIS,
             new_records=new_records,
             readings=self.host.last.readings,
-            requests=Requests(counts.arrived, counts.answered, 0, counts.written),
+            requests=Requests(counts.arrived, counts.answered, 0, self.audit.written()),
             routers=tuple((p.epoch, p.revision, p.head) for p in self.world.held()),
             faults_on=any(f.at_s <= self._elapsed_s() < f.off_s for f in self.scenario.faults),
         )

@@ -13,8 +13,6 @@ class Counts:
     """Visits, as the audience made them."""
     answered: int = 0
     """Users' requests that got a slate, as the service handled them."""
-    written: int = 0
-    """Users' rows in batches of telemetry, those that a fault then lost among them."""
     clicked: int = 0
     """Requests whose slate was clicked."""
     outcomes: int = 0

@@ -55,9 +55,6 @@ class Piece:
         edges = np.arange(seconds * routers + 1) + self._first * routers
         bounds = np.searchsorted(told.keys, edges)
         self._starts, self._ends = bounds[:-1].copy(), bounds[1:].copy()
-        role = told.served.column("role")
-        users = np.array([name == "user" for name in role.dictionary.to_pylist()])
-        self._users_before = np.concatenate([[0], np.cumsum(users[role.indices.to_numpy()])])
         handled = told.handled
         is_answer = (handled.role == Role.USER) & (handled.served_by >= 0)
         self._answered_us = np.sort(handled.at_us[is_answer])
@@ -100,11 +97,6 @@ class Piece:
         """How many users of this span got a slate, as the service says."""
         start, end = np.searchsorted(self._answered_us, [from_us, until_us]).tolist()
         return int(end - start)
-
-    def users_in(self, part: SlabPart) -> int:
-        """How many of these served rows, as they are handed over, are of users."""
-        before = self._users_before
-        return int(before[part.start + part.num_rows] - before[part.start])
 
     def outcomes(self, second: int) -> Iterator[Message]:
         """Rows of clicks that are received in [second - 1, second), by router."""

@@ -12,6 +12,7 @@ from controller.telemetry.slab import SlabPart
 from simulator.population.streams import Streams
 from simulator.world.conditions import Conditions
 from simulator.world.delivery import Delivery
+from simulator.world.user_rows import users_in
 
 LINGER_S = 0.25
 """A second's rows are on the bus this much after it."""
@@ -25,6 +26,8 @@ class Producers:
 
     def __init__(self, settings: Settings, start_s: float, seed: int) -> None:
         self.lost_batches = 0
+        self.lost_users = 0
+        """Users' served rows among them."""
         self._settings = settings
         self._start_s = start_s
         self._streams = Streams(seed)
@@ -39,8 +42,14 @@ class Producers:
         if now.telemetry_loss_share <= 0.0:
             return sent
         luck = self._streams.named("telemetry loss", second).random(len(sent))
-        kept = [d for d, u in zip(sent, luck, strict=True) if u >= now.telemetry_loss_share]
-        self.lost_batches += len(sent) - len(kept)
+        kept = []
+        for delivery, chance in zip(sent, luck, strict=True):
+            if chance >= now.telemetry_loss_share:
+                kept.append(delivery)
+                continue
+            self.lost_batches += 1
+            if delivery.topic == SERVED:
+                self.lost_users += users_in(delivery.columns)
         return kept
 
     def _delivery(self, topic: str, router: int, columns: SlabPart, due_s: float) -> Delivery:

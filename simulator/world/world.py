@@ -134,11 +134,7 @@ class World:
         while self._frontier_us < end_us:
             self._extend()
         mine = [piece for piece in self._pieces if piece.from_us < end_us]
-        messages: list[Message] = []
-        for piece in mine:
-            for message in piece.served(number):
-                messages.append(message)
-                self.counts.written += piece.users_in(message[2])
+        messages: list[Message] = [m for piece in mine for m in piece.served(number)]
         clicks = [m for piece in (*self._fading, *mine) for m in piece.outcomes(number)]
         messages += clicks
         for piece in mine:
@@ -172,6 +168,11 @@ class World:
     def handled(self) -> tuple[Handled, ...]:
         """The slabs at hand, some of it not given out yet: for looking at, and for tests."""
         return tuple(piece.told.handled for piece in self._pieces)
+
+    @property
+    def lost_users(self) -> int:
+        """Users' served rows that faults of telemetry lost."""
+        return self._producers.lost_users
 
     @property
     def lost_batches(self) -> int:

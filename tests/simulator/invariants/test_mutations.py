@@ -14,9 +14,12 @@ from controller.core import conditions, guards, plan_fold, returning
 from controller.core.draft import Draft
 from controller.core.state import Incident
 from controller.ports import Commit, CommitFate
+from controller.telemetry.schema import SERVED
 from serving.routing.table import RouteTable
 from simulator.scenario.loading import scenario_from_text
+from simulator.virtual.courier import Courier
 from simulator.virtual.run import run_scenario
+from simulator.world.delivery import Delivery
 from simulator.world.piece import Message, Piece
 
 SEED = 5
@@ -201,4 +204,20 @@ def test_one_row_dropped_from_a_served_batch_is_caught(
             yield topic, router, part
 
     monkeypatch.setattr(Piece, "served", losing)
+    assert broken() == {"requests-are-conserved"}
+
+
+def test_one_message_swallowed_on_its_way_is_caught(
+    broken: Callable[..., set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Courier._put
+    lost: list[int] = []
+
+    def losing(courier: Courier, delivery: Delivery) -> bool:
+        if delivery.topic == SERVED and not lost:
+            lost.append(1)
+            return True
+        return real(courier, delivery)
+
+    monkeypatch.setattr(Courier, "_put", losing)
     assert broken() == {"requests-are-conserved"}
