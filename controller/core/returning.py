@@ -109,9 +109,17 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
             draft,
             replace(incident, claims=()),
             Event.STAGES_PASS,
-            "all traffic is back and `when` stayed away",
+            f"{_what_is_back(draft)} and `when` stayed away",
             view.when.seen,
         )
+
+
+def _what_is_back(draft: Draft) -> str:
+    """People win: under an override nothing comes back, and the log must not say so."""
+    held = ", ".join(claim.owner for claim in draft.state.overrides)
+    if held:
+        return f"it claims nothing any more (a person's override {held} decides the shares)"
+    return "all traffic is back"
 
 
 def _last_to_leave(draft: Draft, incident: Incident) -> tuple[Claim, ...]:

@@ -25,6 +25,18 @@ def test_an_override_wins_over_an_incident_until_it_is_released() -> None:
     assert world.share("primary") == 0.0
 
 
+def test_under_an_override_the_log_does_not_say_that_traffic_came_back() -> None:
+    world = World(playbook())
+    world.tick(3, p95=412.0)
+    world.tick(10)
+    answer(world, "override", "primary=0,fallback=1", id_="o1")
+    world.until("recovered", p95=50.0)
+    said = world.records[-1].sentence
+    assert "a person's override o1 decides the shares" in said
+    assert "all traffic is back" not in said
+    assert world.share("primary") == 0.0
+
+
 def test_what_an_override_does_not_name_goes_to_the_fallback() -> None:
     world = World()
     answer(world, "override", "primary=0.25")
