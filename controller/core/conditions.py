@@ -114,12 +114,15 @@ class _Three(NamedTuple):
     evidence: Truth
 
 
+_THREE_NOT_MET = _Three(Truth.NOT_MET, Truth.NOT_MET, Truth.NOT_MET)
+
+
 def evaluate(condition: Condition, timers: tuple[Timer, ...], sight: Sight) -> Evaluation:
     """Evaluate at one tick. ``timers`` of another shape than the condition start afresh."""
-    count = sum(1 for _ in comparisons(condition))
-    if len(timers) != count:
-        timers = (_RESTING,) * count
-    walk = _Walk(sight, timers)
+    keys = _keys_in(ById(condition), ById(sight.settings))
+    if len(timers) != len(keys):
+        timers = (_RESTING,) * len(keys)
+    walk = _Walk(sight, keys, timers)
     three = walk.visit(condition, negated=False)
     return Evaluation(
         three.truth,
@@ -152,8 +155,9 @@ def key_of(quantity: Quantity, settings: JudgeSettings) -> SignalKey:
 
 
 @lru_cache(maxsize=4_096)
-def _key_in(quantity: ById[Quantity], settings: ById[JudgeSettings]) -> SignalKey:
-    return key_of(quantity.it, settings.it)
+def _keys_in(condition: ById[Condition], settings: ById[JudgeSettings]) -> tuple[SignalKey, ...]:
+    """What each comparison reads, in reading order: the same at every tick."""
+    return tuple(key_of(leaf.quantity, settings.it) for leaf in comparisons(condition.it))
 
 
 def mark_paged(timers: tuple[Timer, ...], overdue: tuple[int, ...]) -> tuple[Timer, ...]:
@@ -164,8 +168,11 @@ def mark_paged(timers: tuple[Timer, ...], overdue: tuple[int, ...]) -> tuple[Tim
 class _Walk:
     """One pass over a condition; collects what its comparisons saw, in reading order."""
 
-    def __init__(self, sight: Sight, timers: tuple[Timer, ...]) -> None:
+    def __init__(
+        self, sight: Sight, keys: tuple[SignalKey, ...], timers: tuple[Timer, ...]
+    ) -> None:
         self._sight = sight
+        self._keys = keys
         self._before = timers
         self.timers: list[Timer] = []
         self.looks: list[Look] = []
@@ -192,7 +199,7 @@ class _Walk:
         policy = leaf.no_data or sight.policy
         if policy is NoData.ACT and not sight.may_assume:
             policy = NoData.HOLD
-        key = _key_in(ById(leaf.quantity), ById(sight.settings))
+        key = self._keys[len(self.timers)]
         reading = sight.readings.get(key)
         state, note = _believe(reading, sight.since_s)
         now = _compare(leaf, reading, state)
@@ -279,6 +286,8 @@ def _verdict(
         return _Three(against, against, Truth.UNKNOWN)
     if now is Truth.UNKNOWN:
         return _Three(Truth.UNKNOWN, _assume(leaf, policy, timer, negated), Truth.UNKNOWN)
+    if now is Truth.NOT_MET:  # nearly always, and then no timer runs
+        return _THREE_NOT_MET
     strict = _long_enough(timer.held_s, leaf.for_s)
     assumed = _long_enough(timer.assumed_s, leaf.for_s) if policy is NoData.ACT else strict
     return _Three(strict, assumed, strict)

@@ -12,7 +12,7 @@ from controller.core.by_id import ById
 from controller.core.conditions import GAP_S, TOLERANCE, Evaluation, Sight, Timer, evaluate
 from controller.core.facts import Tick
 from controller.core.phases import Phase
-from controller.core.playbook import Condition, Playbook
+from controller.core.playbook import Condition, NoData, Playbook
 from controller.core.readings import (
     PLAN_ADOPTED_EPOCH,
     PLAN_ADOPTED_REVISION,
@@ -159,6 +159,7 @@ def _observe_watches(
     busy = {(each.playbook.name, each.target) for each in state.incidents}
     watches = []
     evaluations = {}
+    sights: dict[NoData, Sight] = {}
     for playbook, target, when in places(config):
         place = (playbook.name, target)
         watch = before.get(place)
@@ -167,7 +168,10 @@ def _observe_watches(
         if place in busy:
             watches.append(_with_timers(watch, ()))
             continue
-        sight = Sight(tick.readings, config.settings, elapsed_s, playbook.no_data)
+        sight = sights.get(playbook.no_data)
+        if sight is None:
+            sight = Sight(tick.readings, config.settings, elapsed_s, playbook.no_data)
+            sights[playbook.no_data] = sight
         evaluations[place] = evaluate(when, watch.timers, sight)
         watches.append(_with_timers(watch, evaluations[place].timers))
     return tuple(watches), evaluations

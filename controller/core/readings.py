@@ -43,13 +43,26 @@ class SignalSpec:
     """Drift alone may retrain, evaluate or notify; it never routes."""
 
 
+class _Hashed:
+    """Room for a hash beside the fields: a key is looked up many times a tick, for hours."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
 @dataclass(frozen=True, slots=True, order=True)
-class SignalKey:
+class SignalKey(_Hashed):
     """One series of one signal at one window: ``arm_latency_ms.p95{arm=primary}[5s]``."""
 
     name: str
     labels: Labels = ()
     window_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.name, self.labels, self.window_s)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         labels = "{" + ",".join(f"{k}={v}" for k, v in self.labels) + "}" if self.labels else ""

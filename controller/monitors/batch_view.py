@@ -92,7 +92,8 @@ class BatchView:
         found = self._spans.get(name)
         if found is None:
             column = self.numbers(name)
-            found = self._spans[name] = (float(column.min()), float(column.max()))
+            least, most = np.minimum.reduce(column), np.maximum.reduce(column)
+            found = self._spans[name] = (float(least), float(most))
         return found
 
     def count_below(self, name: str, limit: float) -> int:

@@ -37,13 +37,19 @@ class DriftComparison:
         totals = counts.windows(*window)
         places = [(name, counts.row_of(name)) for name in features]
         known = [(name, row) for name, row in places if row is not None and row < len(totals)]
-        mine = totals[[row for _, row in known]].reshape(-1, CELLS)
-        sizes = mine.sum(axis=1).tolist()
-        self.rows = {name: size for (name, _), size in zip(known, sizes, strict=True) if size}
-        references = np.array([features[name].counts for name, _ in known], dtype=np.int64)
-        psi = population_stability_indices(references.reshape(-1, CELLS), mine).tolist()
-        named = zip(known, sizes, psi, strict=True)
-        self.psi = {name: value for (name, _), size, value in named if size}
+        self._names = [name for name, _ in known]
+        self._totals = totals[[row for _, row in known]].reshape(-1, CELLS)
+        sizes = self._totals.sum(axis=1).tolist()
+        self.rows = {name: size for name, size in zip(self._names, sizes, strict=True) if size}
+
+    @cached_property
+    def psi(self) -> dict[str, float]:
+        """Computed when asked for: `shifted` does not while there are too few rows for a test."""
+        counts = [self._features[name].counts for name in self._names]
+        references = np.array(counts, dtype=np.int64).reshape(-1, CELLS)
+        psi = population_stability_indices(references, self._totals).tolist()
+        named = zip(self._names, psi, strict=True)
+        return {name: value for name, value in named if name in self.rows}
 
     @cached_property
     def shifted(self) -> int | None:
@@ -51,6 +57,8 @@ class DriftComparison:
 
         A feature below the least effect never counts, so where all are nothing need be tested.
         """
+        if max(self.rows.values(), default=0) < LEAST_ROWS:
+            return None
         if all(value < LEAST_PSI for value in self.psi.values()):
             return 0 if any(self._is_enough(name) for name in self.rows) else None
         tested = self._p_values()

@@ -7,28 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.monitors.placing import Placing
+
 Numbers = NDArray[np.int64]
 ONE_SERIES = ("",)
 """The names of what has no label."""
 
 
-class Events(NamedTuple):
-    """Event i is of series ``names[codes[i]]``, at ``seconds[i]``, in cell ``cells[i]``.
-
-    ``bounds`` are seconds that none lies outside of, where known.
-    """
-
-    names: tuple[str, ...]
-    codes: Numbers
-    seconds: Numbers
-    cells: Numbers
-    bounds: tuple[int, int] | None = None
-
-
 class RowEvents(NamedTuple):
     """Events of a whole slab, ordered by ``rows``, the row of each.
 
-    Those of rows a to before b are ``places[a]`` to before ``places[b]``.
+    Event i is of series ``names[codes[i]]``, at ``seconds[i]``, in cell ``cells[i]``. Those of rows
+    a to before b are ``places[a]`` to before ``places[b]``.
     """
 
     names: tuple[str, ...]
@@ -36,7 +26,9 @@ class RowEvents(NamedTuple):
     codes: Numbers
     seconds: Numbers
     cells: Numbers
-    places: list[int]
+    places: Numbers
+    placings: dict[object, Placing | None]
+    """Where the events lie in the tables of whoever counts them, kept as long as the slab is."""
 
     @classmethod
     def of(
@@ -56,16 +48,55 @@ class RowEvents(NamedTuple):
         chosen = np.flatnonzero(kept)
         series = np.full(chosen.size, codes) if isinstance(codes, int) else codes[chosen]
         mine = chosen if at is None else at[chosen]
-        places = mine.searchsorted(np.arange(rows + 1)).tolist()
-        return cls(names, mine, series, seconds[chosen], cells[chosen], places)
+        places = mine.searchsorted(np.arange(rows + 1))
+        return cls(names, mine, series, seconds[chosen], cells[chosen], places, {})
 
     def within(self, first: int, after: int, bounds: tuple[int, int] | None) -> Events:
         """Those of rows ``first`` to before ``after``."""
-        start, end = self.places[first], self.places[after]
-        return Events(
-            self.names,
-            self.codes[start:end],
-            self.seconds[start:end],
-            self.cells[start:end],
-            bounds,
-        )
+        return Events(self, self.places.item(first), self.places.item(after), bounds)
+
+
+class Events(NamedTuple):
+    """Events ``start`` to before ``end`` of a slab.
+
+    ``bounds`` are seconds that none lies outside of, where known.
+    """
+
+    whole: RowEvents
+    start: int
+    end: int
+    bounds: tuple[int, int] | None
+
+    @classmethod
+    def all_of(
+        cls, names: tuple[str, ...], codes: Numbers, seconds: Numbers, cells: Numbers
+    ) -> Events:
+        """One event per element, as if each were a row."""
+        every = np.ones(codes.size, dtype=np.bool_)
+        whole = RowEvents.of(codes.size, names, every, None, codes, seconds, cells)
+        return whole.within(0, codes.size, None)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the slab has others, that may be asked for next."""
+        return self.end - self.start < self.whole.codes.size
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.whole.names
+
+    @property
+    def codes(self) -> Numbers:
+        return self.whole.codes[self.start : self.end]
+
+    @property
+    def seconds(self) -> Numbers:
+        return self.whole.seconds[self.start : self.end]
+
+    @property
+    def cells(self) -> Numbers:
+        return self.whole.cells[self.start : self.end]
+
+    def span_s(self) -> tuple[int, int]:
+        """The bounds, or the first and last second. There must be an event."""
+        return self.bounds or (int(self.seconds.min()), int(self.seconds.max()))

@@ -108,7 +108,8 @@ def _defaulted(rows: BatchView) -> RowEvents:
 
 def _fresh(rows: BatchView) -> RowEvents:
     """Each use that says an age, unless the same request got a default."""
-    used, missing = _ages(rows), _defaulted(rows)
+    used: RowEvents = rows.made("features.ages", _ages)
+    missing: RowEvents = rows.made("features.defaulted", _defaulted)
     # By name: the two columns have codes of their own.
     places = {name: place for place, name in enumerate({*used.names, *missing.names})}
     own = np.array([places[name] for name in used.names], np.int64)

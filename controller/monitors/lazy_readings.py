@@ -65,6 +65,11 @@ class LazyReadings(Mapping[SignalKey, Reading]):
             found = self._made[key] = part.reader.reading(key, part.tally, self._tick)
         return found
 
+    def get(self, key: SignalKey, default: Any = None) -> Any:
+        """As of any mapping; what was made already costs one look."""
+        found = self._made.get(key)
+        return super().get(key, default) if found is None else found
+
     def __iter__(self) -> Iterator[SignalKey]:
         return iter(self._all())
 
@@ -80,7 +85,7 @@ class LazyReadings(Mapping[SignalKey, Reading]):
 
     def _part_of(self, key: SignalKey) -> ReadPart:
         at = self._place_of.get(key.name)
-        if at is None or key not in self._keys_of(at):
+        if at is None or key not in (self._keys.get(at) or self._keys_of(at)):
             raise KeyError(key)
         return self._parts[at]
 

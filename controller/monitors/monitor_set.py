@@ -66,6 +66,7 @@ class MonitorSet:
         self.catalogue = catalogue_of(settings)
         self._settings = settings
         self._tallies = {m.name: m.tally(settings) for m in MONITORS}
+        self._extra_s = {m.name: m.extra_horizon_s(settings) for m in MONITORS}
         self._of_topic = {
             topic: tuple(self._tallies[m.name] for m in MONITORS if topic in m.topics)
             for topic in TALLY_TOPICS
@@ -178,10 +179,9 @@ class MonitorSet:
         )
 
     def _forget(self, at_s: float) -> None:
-        for monitor in MONITORS:
-            extra_s = monitor.extra_horizon_s(self._settings)
-            before_s = at_s - self._longest_s - SLACK_S - extra_s
-            self._tallies[monitor.name].forget(before_s, at_s + FUTURE_LIMIT_S)
+        before_s = at_s - self._longest_s - SLACK_S
+        for name, extra_s in self._extra_s.items():
+            self._tallies[name].forget(before_s - extra_s, at_s + FUTURE_LIMIT_S)
         self._sources.forget(at_s, at_s + FUTURE_LIMIT_S)
 
     def snapshot(self) -> bytes:

@@ -19,25 +19,13 @@ Key = tuple[str, bytes]
 Ids = set[bytes]
 
 
-def drop_outside(sets: dict[int, Ids], first: int, last: int) -> dict[int, Ids]:
-    """Remove and return what is not within first to last. A tick usually drops one or none."""
-    if not sets:
-        return {}
-    oldest = min(sets)
-    if max(sets) <= last:
-        if first <= oldest:
-            return {}
-        if first == oldest + 1:
-            return {oldest: sets.pop(oldest)}
-    gone = [step for step in sets if not first <= step <= last]
-    return {step: sets.pop(step) for step in gone}
-
-
 class RequestSets:
     """A union of sets, so it is exact in any order and however often an event arrives."""
 
     def __init__(self) -> None:
         self._ids: dict[str, dict[int, set[bytes]]] = {}
+        self._least = self._most = 0
+        """Seconds there are lie within; there need not be one at either end."""
         self._count = 0
 
     def add(self, keys: Sequence[Key], seconds: Sequence[int]) -> list[tuple[Key, int]]:
@@ -47,12 +35,22 @@ class RequestSets:
             if self._count >= MOST_REQUESTS:
                 break
             name, request_id = key
-            ids = self._ids.setdefault(name, {}).setdefault(second, set())
+            ids = self._ids_at(name, second)
             if request_id not in ids:
                 ids.add(request_id)
                 self._count += 1
                 fresh.append((key, second))
         return fresh
+
+    def _ids_at(self, name: str, second: int) -> Ids:
+        seconds = self._ids.setdefault(name, {})
+        ids = seconds.get(second)
+        if ids is None:
+            if not self._count:
+                self._least = self._most = second
+            self._least, self._most = min(self._least, second), max(self._most, second)
+            ids = seconds[second] = set()
+        return ids
 
     def has(self, key: Key, second: int) -> bool:
         """Whether this request is there, at that second."""
@@ -72,9 +70,17 @@ class RequestSets:
                 self.add([(name, request_id) for request_id in ids], [second] * len(ids))
 
     def forget(self, before_s: float, after_s: float) -> None:
+        """Drop seconds before ``before_s`` or after ``after_s``. A tick drops one or none."""
+        first, last = math.floor(before_s), math.floor(after_s)
+        if self._least >= first and self._most <= last:
+            return
         for seconds in self._ids.values():
-            gone = drop_outside(seconds, math.floor(before_s), math.floor(after_s))
-            self._count -= sum(len(ids) for ids in gone.values())
+            if self._most > last or first - self._least > len(seconds):
+                gone = [second for second in seconds if not first <= second <= last]
+            else:
+                gone = [second for second in range(self._least, first) if second in seconds]
+            self._count -= sum(len(seconds.pop(second)) for second in gone)
+        self._least, self._most = max(self._least, first), min(self._most, last)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Series and second of each id, ids as rows of bytes."""

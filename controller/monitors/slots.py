@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.events import Events
+from controller.monitors.events import Events, RowEvents
+from controller.monitors.placing import Placing
 from controller.monitors.running_windows import RunningWindows
 
 OVERFLOW = "other"
@@ -47,6 +48,8 @@ class Slots:
         self.step_s = step_s
         self._most_series = max(most_series, len(first) + 1)
         self._rows: dict[str, int] = {}
+        self._layout = object()
+        """Stands for the rows there are; another one after every change of theirs."""
         self._steps: dict[int, Cells] = {}
         self._least = self._most = 0
         """Steps there are lie within; there need not be one at either end."""
@@ -69,31 +72,53 @@ class Slots:
         cells: NDArray[np.int64],
     ) -> None:
         """Count one event per element: series ``names[code]``, at that second, in that cell."""
-        self.count(Events(tuple(names), codes, seconds, cells))
+        self.count(Events.all_of(tuple(names), codes, seconds, cells))
 
     def count(self, events: Events) -> None:
         """Count each event once."""
-        if not events.codes.size:
+        start, end = events.start, events.end
+        if start == end:
             return
-        rows = self._rows_of(events)
-        steps = events.seconds if self.step_s == 1 else events.seconds // self.step_s
-        low, high = events.bounds or (int(events.seconds.min()), int(events.seconds.max()))
+        low, high = events.span_s()
         low, high = low // self.step_s, high // self.step_s
-        flat = rows * self.cells + events.cells
-        size = len(self._rows) * self.cells
         if high - low >= MOST_STEPS_AT_ONCE:
-            for step in np.unique(steps).tolist():
-                self._count_in(step, np.bincount(flat[steps == step], minlength=size))
+            self._count_by_step(events)
             return
-        if high > low:
-            flat += (steps - low) * size
-        counts = np.bincount(flat, minlength=(high - low + 1) * size).reshape(-1, size)
-        for place, counted in enumerate(counts):
-            self._count_in(low + place, counted)
+        placing = self._placing_of(events.whole) if events.is_part else None
+        if placing is None:
+            placing = self._placed(events, self._rows_of(events))
+            start, end = 0, end - start
+        tables = placing.counted(start, end, low, high).reshape(high - low + 1, -1, self.cells)
+        for place, table in enumerate(tables):
+            self._count_in(low + place, table)
 
-    def _count_in(self, step: int, counts: Cells) -> None:
+    def _count_by_step(self, events: Events) -> None:
+        """Without a table for every step between."""
+        flat = self._rows_of(events) * self.cells + events.cells
+        steps, size = events.seconds // self.step_s, len(self._rows) * self.cells
+        for step in np.unique(steps).tolist():
+            counts = np.bincount(flat[steps == step], minlength=size)
+            self._count_in(step, counts.reshape(-1, self.cells))
+
+    def _placing_of(self, whole: RowEvents) -> Placing | None:
+        """Of a whole slab, whose series must all be there: a later part may bring the first event
+        of one, and until then nobody may see it."""
+        try:
+            return whole.placings[self._layout]
+        except KeyError:
+            known = np.array([self._rows.get(n, -1) for n in (*whole.names, "")], np.int64)
+            rows = known[whole.codes]
+            every = Events(whole, 0, rows.size, None)
+            placing = self._placed(every, rows) if rows.min() >= 0 else None
+            whole.placings[self._layout] = placing
+            return placing
+
+    def _placed(self, events: Events, rows: Cells) -> Placing:
+        steps = events.seconds if self.step_s == 1 else events.seconds // self.step_s
+        return Placing.of(steps, rows * self.cells + events.cells, len(self._rows) * self.cells)
+
+    def _count_in(self, step: int, table: Cells) -> None:
         """Add what was counted in one second, a row for each series."""
-        table = counts.reshape(-1, self.cells)
         held = self._steps.get(step)
         if held is None:
             if not table.any():
@@ -105,7 +130,9 @@ class Slots:
         else:
             if len(held) < len(table):
                 held = self._steps[step] = grown(held, len(table))
-            held[: len(table)] += table
+            if len(held) > len(table):
+                held = held[: len(table)]
+            held += table
         self._running.add(step, table)
         self._sizes.pop(step, None)
 
@@ -127,7 +154,9 @@ class Slots:
         if name not in self._rows:
             full = len(self._rows) >= self._most_series
             name = OVERFLOW if full else safe_label(name)
-            self._rows.setdefault(name, len(self._rows))
+            if name not in self._rows:
+                self._rows[name] = len(self._rows)
+                self._layout = object()
         return name
 
     def bump(self, name: str, second: int, amount: int) -> None:
@@ -135,7 +164,7 @@ class Slots:
         row = self._rows[self.series_of(name)]
         table = np.zeros((row + 1, self.cells), dtype=np.int64)
         table[row, 0] = amount
-        self._count_in(second // self.step_s, table.reshape(-1))
+        self._count_in(second // self.step_s, table)
 
     def window(self, name: str, start_s: float, end_s: float) -> Cells:
         """Counts over the seconds from ``start_s`` until before ``end_s``."""
@@ -250,6 +279,7 @@ class Slots:
             raise ValueError("slots have other cells than this program's")
         every = [*self._rows, *(str(name) for name in names)]
         self._rows = {name: row for row, name in enumerate(dict.fromkeys(every))}
+        self._layout = object()
         self._steps.clear()
         self._running.clear()
         self._sizes.clear()

@@ -92,7 +92,8 @@ class SourceTally:
 
     def forget(self, before_s: float, after_s: float) -> None:  # noqa: ARG002
         """Bounded by the number of partitions; only the future is corrected."""
-        self.newest_s = {place: min(at_s, after_s) for place, at_s in self.newest_s.items()}
+        if max(self.newest_s.values(), default=after_s) > after_s:
+            self.newest_s = {place: min(at_s, after_s) for place, at_s in self.newest_s.items()}
 
     def snapshot(self) -> Arrays:
         places = list(self.batches)

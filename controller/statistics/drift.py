@@ -131,13 +131,14 @@ def population_stability_indices(
     there = (references + currents) > 0
     found = np.zeros(len(references))
     patterns = there @ (1 << np.arange(there.shape[1]))
-    patterns[currents.sum(axis=1) == 0] = 0
+    patterns[~currents.any(axis=1)] = 0
     for pattern in set(patterns.tolist()) - {0}:
         # The same cells, so the same order of additions as one by one.
         alike = patterns == pattern
         cells = there[alike.argmax()]
-        smoothed = [np.ascontiguousarray(c[alike][:, cells]) + 0.5 for c in (references, currents)]
-        expected, seen = (counts / counts.sum(axis=1, keepdims=True) for counts in smoothed)
+        both = np.stack((references[alike], currents[alike]))
+        smoothed = np.ascontiguousarray(both[:, :, cells]) + 0.5
+        expected, seen = smoothed / smoothed.sum(axis=2, keepdims=True)
         found[alike] = ((seen - expected) * np.log(seen / expected)).sum(axis=1)
     return found
 

@@ -63,12 +63,12 @@ class LogBuckets:
         """The nearest-rank quantile, ``share`` in [0, 1]; None when nothing was counted."""
         if not 0.0 <= share <= 1.0:
             raise ValueError(f"a quantile's share is 0 to 1, not {share}")
-        upto = np.cumsum(counts, dtype=np.int64)
+        upto = counts.cumsum(dtype=np.int64)
         total = int(upto[-1])
         if total == 0:
             return None
         rank = max(1, math.ceil(share * total - 1e-9))
-        return self.value_at(int(np.searchsorted(upto, rank)))
+        return self.value_at(int(upto.searchsorted(rank)))
 
 
 class LogHistogram:

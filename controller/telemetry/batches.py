@@ -32,6 +32,7 @@ JSON_LINES = "jsonl"
 MOST_ROWS = 100_000
 """Rows of one message; a batch is what a producer gathered in a fraction of a second."""
 MOST_SEQ = 2**62
+_NEEDED = (HEADER_VERSION, HEADER_ENCODING, HEADER_PRODUCER_ID, HEADER_PRODUCER_SEQ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,11 @@ def headers_for(
 
 def decode(message: Message) -> TelemetryBatch | BrokenBatch:
     """Read one message. Whatever is wrong with it comes back as a value, never as an exception."""
-    place = f"{message.topic}/{message.partition}@{message.offset}"
     try:
         version, seq = _numbers(message)
         part = as_part(_rows(message)) if message.columns is None else _columns(message)
     except NotConform as broken:
+        place = f"{message.topic}/{message.partition}@{message.offset}"
         where = place if broken.line is None else f"{place}:{broken.line}"
         return BrokenBatch(reason=broken.reason, place=where)
     return TelemetryBatch(
@@ -119,15 +120,16 @@ def _numbers(message: Message) -> tuple[int, int]:
     """(version, producer_seq) from the headers."""
     if message.topic not in SCHEMAS:
         raise NotConform(f"topic {message.topic!r} is not one of {', '.join(SCHEMAS)}")
-    for name in (HEADER_VERSION, HEADER_ENCODING, HEADER_PRODUCER_ID, HEADER_PRODUCER_SEQ):
-        if not message.headers.get(name):
+    headers = message.headers
+    for name in _NEEDED:
+        if not headers.get(name):
             raise NotConform(f"header {name} is missing")
-    version = _whole(message.headers, HEADER_VERSION)
+    version = _whole(headers, HEADER_VERSION)
     if abs(version - SCHEMA_VERSION) > 1:
         raise NotConform(
             f"version {version} is not within one of {SCHEMA_VERSION}, which this program reads"
         )
-    return version, _whole(message.headers, HEADER_PRODUCER_SEQ)
+    return version, _whole(headers, HEADER_PRODUCER_SEQ)
 
 
 def _whole(headers: Mapping[str, str], name: str) -> int:
@@ -140,7 +142,7 @@ def _whole(headers: Mapping[str, str], name: str) -> int:
 def _columns(message: Message) -> SlabPart:
     """Rows that came by reference: whoever made them shares our memory, and our schema."""
     columns = message.columns
-    if not isinstance(columns, pa.RecordBatch | SlabPart):
+    if not isinstance(columns, (SlabPart, pa.RecordBatch)):
         raise NotConform(f"columns are a {type(columns).__name__}, not a record batch")
     _refuse_too_many(columns.num_rows)
     part = as_part(columns)

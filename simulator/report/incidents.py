@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.report.evidence import Document, Evidence
+from simulator.report.moves import actions_of
 
 ENDED_WELL = frozenset({"recovered"})
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """``breach_at_s``: since when its condition held. ``published_at_s``: its first plan."""
+    """``breach_at_s``: since when its condition held. ``published_at_s``: its first plan.
+
+    ``held_at_s``: since when every comparison met at its opening was; later than ``breach_at_s``
+    where one of them (that there is traffic, say) had long been met.
+    """
 
     id: str
     playbook: str
@@ -22,6 +27,14 @@ class Incident:
     last_at_s: float
     life: tuple[tuple[float, str], ...] = ()
     """(at_s, phase) of every change of phase, oldest first."""
+    held_at_s: float = 0.0
+    acts: tuple[tuple[float, frozenset[str]], ...] = ()
+    """(when public, kinds of action) of every plan of its own, oldest first."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Of all actions it took."""
+        return frozenset().union(*(kinds for _, kinds in self.acts))
 
     @property
     def recovered(self) -> bool:
@@ -43,8 +56,8 @@ def incidents(evidence: Evidence) -> list[Incident]:
 
 def _incident(evidence: Evidence, name: str, records: list[Document]) -> Incident:
     opened = next(record for record in records if record["phase"] == "opened")
-    acting = [
-        evidence.public_at_s(record)
+    acts = [
+        (evidence.public_at_s(record), actions_of(record))
         for record in records
         if record["phase"] == "acting" and record.get("enforced", True)
     ]
@@ -55,10 +68,12 @@ def _incident(evidence: Evidence, name: str, records: list[Document]) -> Inciden
         playbook=opened.get("playbook") or "",
         opened_at_s=opened["at_s"],
         breach_at_s=opened["at_s"] - max(held_s, default=0.0),
-        published_at_s=min(acting, default=None),
+        published_at_s=min((at_s for at_s, _ in acts), default=None),
         last_phase=phases[-1]["phase"],
         last_at_s=phases[-1]["at_s"],
         life=tuple((float(record["at_s"]), record["phase"]) for record in phases),
+        held_at_s=opened["at_s"] - min(held_s, default=0.0),
+        acts=tuple(acts),
     )
 
 

@@ -137,11 +137,15 @@ def lanes(evidence: Evidence) -> list[Lane]:
                 break
         else:
             found.append((incident.playbook, [incident]))
-    return sorted(found, key=lambda lane: lane[0])[:MAX_LANES]
+    return sorted(found, key=lambda lane: lane[0])
 
 
-def incident_bars(axis: Axes, evidence: Evidence, rows: list[Lane], done: list[Action]) -> None:
-    """A bar per incident in the colours of its phases, its numbered actions above it."""
+def incident_bars(axis: Axes, evidence: Evidence, every: list[Lane], done: list[Action]) -> None:
+    """A bar per incident in the colours of its phases, its numbered actions above it.
+
+    Of more than `MAX_LANES` lanes the first are drawn, and how many are not is said.
+    """
+    rows, left_out = every[:MAX_LANES], every[MAX_LANES:]
     start_s, seen = evidence.started_at_s, set()
     for row, (_, lane) in enumerate(rows):
         for incident in lane:
@@ -173,6 +177,10 @@ def incident_bars(axis: Axes, evidence: Evidence, rows: list[Lane], done: list[A
     axis.grid(visible=False, axis="y")
     if not rows:
         axis.text(0.5, 0.5, "no incident", transform=axis.transAxes, ha="center", va="center")
+    if left_out:
+        count = sum(len(lane) for _, lane in left_out)
+        said = f"and {count} more incident{'s' if count > 1 else ''}"
+        axis.text(0.995, 0.02, said, transform=axis.transAxes, ha="right", fontsize=8.5)
     shown = [Patch(color=palette.PHASES[p], label=p) for p in palette.PHASES if p in seen]
     if shown:
         axis.legend(handles=shown, loc="center left", bbox_to_anchor=(1.005, 0.5))

@@ -73,7 +73,7 @@ def as_png(story: Story) -> bytes:
 def _figure(story: Story) -> Figure:
     done = actions(story.evidence)
     lanes = panels.lanes(story.evidence)
-    heights = [height for _, height in PANELS] + [0.35 + LANE_IN * max(1, len(lanes))]
+    heights = [height for _, height in PANELS] + [0.35 + LANE_IN * _lanes_high(len(lanes))]
     listed = min(len(done), LISTED) + (len(done) > LISTED)
     below_in = 0.75 + 0.2 * listed
     total_in = sum(heights) + 0.22 * len(heights) + 1.0 + below_in
@@ -100,6 +100,10 @@ def _figure(story: Story) -> Figure:
     _headline(figure, story, total_in)
     _list(figure, done, total_in, listed)
     return figure
+
+
+def _lanes_high(lanes: int) -> int:
+    return max(1, min(lanes, panels.MAX_LANES))
 
 
 def _through_all(axes: list[Axes], story: Story, done: list[Action]) -> None:
@@ -161,7 +165,7 @@ def _list(figure: Figure, done: list[Action], total_in: float, listed: int) -> N
         figure.text(
             0.095,
             0.15 / total_in,
-            f"and {len(done) - LISTED} more actions",
+            f"and {len(done) - LISTED} more action{'s' if len(done) > LISTED + 1 else ''}",
             fontsize=8.5,
             color=palette.QUIET_INK,
         )

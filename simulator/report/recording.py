@@ -13,7 +13,7 @@ WINDOW_S = 60.0
 
 
 class ExchangeRecorder:
-    """Memory: `KEEP_ROWS` exchanges, then about a kilobyte for each simulated minute."""
+    """Memory: `KEEP_ROWS` exchanges, then about two kilobytes for each simulated minute."""
 
     def __init__(self, started_at_s: float) -> None:
         self._started_at_s = started_at_s
@@ -33,7 +33,7 @@ class ExchangeRecorder:
             self._fold()
 
     def requests(self) -> Requests:
-        """All of them: exact, or per minute once there were more than `KEEP_ROWS`."""
+        """All of them: exact, or per second and minute once there were more than `KEEP_ROWS`."""
         rest = Exchanges.joined(self._recent)
         if not self._folded:
             return rest

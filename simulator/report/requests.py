@@ -37,7 +37,10 @@ class Requests(Protocol):
         """How many were intended."""
 
     def totals(self, from_s: float, to_s: float) -> Totals:
-        """Of those intended from ``from_s`` until before ``to_s``; windows count by their start."""
+        """Of those intended from ``from_s`` until before ``to_s``.
+
+        `Windows` count whole seconds, by their start, and take ``p95_ms`` of whole windows.
+        """
 
     def problems(self) -> dict[str, int]:
         """How many answers were not valid, by what was wrong, the most frequent first."""

@@ -1,4 +1,4 @@
-"""A long run's requests as counts per equal span of time: what is kept grows with minutes only.
+"""A long run's requests as counts per equal span of time, and the plainest ones per second.
 
 Counts add exactly; a latency quantile is within 2 % (the buckets of `log_histogram`).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from controller.statistics.log_histogram import LogBuckets
 from simulator.report.exchanges import Exchanges
 from simulator.report.requests import QUIET_S, Totals
+from simulator.report.seconds import Seconds
 
 BUCKETS_MS = LogBuckets(least=0.5, maximum=60_000.0, relative_error=0.02)
 Counts = NDArray[np.int32]
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Windows:
     bad_spans: NDArray[np.float64]
     """(spans, 2)"""
     problem_counts: Mapping[str, int]
+    seconds: Seconds
+    """Of the same requests; ``served`` in order of ``arms``."""
 
     @classmethod
     def of(cls, exchanges: Exchanges, width_s: float, origin_s: float) -> Windows:
@@ -78,6 +83,7 @@ class Windows:
             ).reshape(size, BUCKETS_MS.size),
             bad_spans=spans_of(np.sort(exchanges.bad_ends_s())),
             problem_counts=exchanges.problems(),
+            seconds=Seconds.of(exchanges, origin_s),
         )
 
     @classmethod
@@ -108,6 +114,10 @@ class Windows:
             latencies=np.concatenate([part.latencies for part in parts]),
             bad_spans=_met([part.bad_spans for part in parts]),
             problem_counts=problems,
+            seconds=Seconds.joined(
+                [part.seconds for part in parts],
+                [_spread(part.seconds.served, part.arms, arms) for part in parts],
+            ),
         )
 
     def coarser(self, factor: int) -> Windows:
@@ -130,6 +140,7 @@ class Windows:
             latencies=np.add.reduceat(self.latencies, cuts),
             bad_spans=self.bad_spans,
             problem_counts=self.problem_counts,
+            seconds=self.seconds,
         )
 
     def __len__(self) -> int:
@@ -145,17 +156,30 @@ class Windows:
         return np.where(total > 0, shown[bucket], np.nan)
 
     def totals(self, from_s: float, to_s: float) -> Totals:
-        rows = slice(*np.searchsorted(self.start_s, [from_s, to_s]).tolist())
-        served = self.served[rows].sum(axis=0)
+        """Counts are of the seconds that begin in the span, `_latencies_between` of its windows."""
+        part = self.seconds.between(from_s, to_s)
+        served = part.served.sum(axis=0)
+        worth = part.expected
         return Totals(
-            requests=int(self.requests[rows].sum()),
-            not_sent=int(self.not_sent[rows].sum()),
-            valid=int(self.valid[rows].sum()),
-            clicked=int(self.clicked[rows].sum()),
+            requests=int(part.requests.sum()),
+            not_sent=int(part.not_sent.sum()),
+            valid=int(part.valid.sum()),
+            clicked=int(part.clicked.sum()),
             served_by={arm: int(n) for arm, n in zip(self.arms, served, strict=True) if n},
-            p95_ms=BUCKETS_MS.quantile(self.latencies[rows].sum(axis=0), 0.95),
-            expected_clicked=None if self.expected is None else float(self.expected[rows].sum()),
+            p95_ms=BUCKETS_MS.quantile(self._latencies_between(from_s, to_s), 0.95),
+            expected_clicked=None if worth is None else float(worth.sum(dtype=np.float64)),
         )
+
+    def _latencies_between(self, from_s: float, to_s: float) -> NDArray[np.int64]:
+        """(buckets,) of the windows inside the span; of those that overlap it where none is.
+
+        A window that a fault begins or ends in would give a calm phase the fault's latencies.
+        """
+        end_s = self.start_s + self.width_s
+        rows = (self.start_s >= from_s) & (end_s <= to_s)
+        if not rows.any():
+            rows = (self.start_s < to_s) & (end_s > from_s)
+        return np.asarray(self.latencies[rows].sum(axis=0, dtype=np.int64))
 
     def problems(self) -> dict[str, int]:
         return dict(sorted(self.problem_counts.items(), key=lambda item: -item[1]))
@@ -190,10 +214,8 @@ def _counts(cells: NDArray[np.integer], size: int) -> Counts:
     return np.bincount(cells, minlength=size).astype(np.int32)
 
 
-def _spread(
-    table: NDArray[np.generic], own: tuple[str, ...], arms: tuple[str, ...]
-) -> NDArray[np.generic]:
+def _spread(table: NDArray[Number], own: tuple[str, ...], arms: tuple[str, ...]) -> NDArray[Number]:
     """The same columns under other arms, which must hold all of ours."""
-    wide = np.zeros((len(table), len(arms)), dtype=table.dtype)
+    wide: NDArray[Number] = np.zeros((len(table), len(arms)), dtype=table.dtype)
     wide[:, [arms.index(arm) for arm in own]] = table
     return wide

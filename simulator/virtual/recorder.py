@@ -19,8 +19,10 @@ from simulator.scenario.model import Scenario
 from simulator.virtual.controller_host import LastReadings
 from simulator.world.world import World
 
-FULL_DETAIL_S = 7_200.0
-"""Every tick's readings are kept of runs up to this; longer ones are sampled."""
+SPACING_S = ((600.0, 1.0), (3_600.0, 2.0), (36_000.0, 5.0))
+"""Runs up to this long, and how far apart their readings are kept."""
+MOST_SAMPLES = 7_200.0
+"""Of each series, of runs longer than all of those."""
 EXCHANGES_EVERY_S = 60.0
 """The world keeps them until then as spans, which costs less than a piece for each second."""
 
@@ -48,7 +50,7 @@ class Recorder:
         self._exchanges_due_s = self._start_s
         keys = sorted(named_signals(playbooks, settings) | _shown(settings))
         self._keys = {str(key): key for key in keys}
-        self._every_s = max(1.0, scenario.duration_s // FULL_DETAIL_S)
+        self._every_s = _spacing_s(scenario.duration_s)
         self._sampled_s = float("-inf")
         self._seen_at_s: dict[str, float] = {}
 
@@ -87,6 +89,11 @@ class Recorder:
             objectives=objectives_of(self._playbooks),
             feedback_sent=self._world.counts.outcomes,
         )
+
+
+def _spacing_s(duration_s: float) -> float:
+    spacings = (every_s for longest_s, every_s in SPACING_S if duration_s <= longest_s)
+    return next(spacings, duration_s // MOST_SAMPLES)
 
 
 def _shown(settings: JudgeSettings) -> frozenset[SignalKey]:

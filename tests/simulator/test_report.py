@@ -18,6 +18,7 @@ from simulator.report.tables import rendered
 from simulator.report.truth import GroundTruth
 
 START_S = 1_000.0
+ROUTED = {"moves": ["routes 100 % of primary to fallback"]}
 SIGNAL = "arm_latency_ms.p95{arm=primary}"
 
 
@@ -61,7 +62,7 @@ def _records(*, recovered: bool = True) -> list[dict[str, Any]]:
         _record(-50, "opened", incident="old"),
         _record(-40, "recovered", incident="old"),
         _record(34, "opened", conditions=held),
-        _record(34.5, "acting"),
+        _record(34.5, "acting", details=ROUTED),
         _record(36, "verifying"),
         _record(55, "returning"),
     ]
@@ -146,7 +147,7 @@ def test_decisions_of_this_run_are_told_and_older_ones_are_not() -> None:
     ("more", "why"),
     [
         ({"records": _records(recovered=False)}, "incident i1 ended the run returning"),
-        ({"records": []}, "no incident was opened"),
+        ({"records": []}, "no incident was opened, so no right action (route)"),
         (
             {"truths": [GroundTruth("x", START_S + 30, None, "c", (), must_act=False)]},
             "the fault was still on at the end of the run",
@@ -211,6 +212,18 @@ def test_the_table_tells_the_story_on_a_narrow_terminal() -> None:
     ):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_attempts_cut_at_their_deadline_do_not_read_like_a_minute_of_waiting() -> None:
+    recorder = SignalRecorder()
+    for at_s in range(1, 90):
+        cut = 32 <= at_s < 50
+        recorder.add(f"{SIGNAL}[5s]", START_S + at_s, 60_000.0 if cut else 25.0, "ok")
+    console = Console(file=io.StringIO(), width=100)
+    console.print(rendered(report_on(_evidence(signals=recorder.signals()))))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "> deadline / > deadline" in text
+    assert "60,000" not in text
 
 
 def test_the_json_form_is_plain_and_complete() -> None:

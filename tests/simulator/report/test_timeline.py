@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 import pytest
+from matplotlib.text import Text
 
 from controller.errors import BadInput
 from simulator.report.evidence import Evidence
@@ -72,3 +73,20 @@ def test_both_kinds_of_file_are_written(story: Story, tmp_path: Path) -> None:
     write_story(story, tmp_path / "report.png")
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_incidents_and_actions_that_find_no_room_are_counted(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(Text, "draw", lambda text, *_, **__: texts.append(text.get_text()))
+    more = [
+        {**record, "id": f"{record['id']}-{n}", "incident": f"i{n}", "playbook": f"other-{n}"}
+        for n in range(2, 13)
+        for record in story.evidence.records
+    ]
+    crowded = replace(story.evidence, records=[*story.evidence.records, *more])
+    as_png(story)
+    assert not [text for text in texts if text.startswith("and ")]
+    as_png(replace(story, evidence=crowded))
+    assert {"and 4 more incidents", "and 4 more actions"} <= set(texts)
