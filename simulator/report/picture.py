@@ -23,6 +23,8 @@ PANELS = (
     (panels.click_rates, 1.35),
     (panels.served_shares, 1.2),
 )
+HEAD_IN = 1.12
+"""Room above the panels: name, reason, three rows of names of faults."""
 LANE_IN = 0.34
 LISTED = 8
 """Actions named below the picture; more are in the page's table."""
@@ -76,7 +78,7 @@ def _figure(story: Story) -> Figure:
     heights = [height for _, height in PANELS] + [0.35 + LANE_IN * _lanes_high(len(lanes))]
     listed = min(len(done), LISTED) + (len(done) > LISTED)
     below_in = 0.75 + 0.2 * listed
-    total_in = sum(heights) + 0.22 * len(heights) + 1.0 + below_in
+    total_in = sum(heights) + 0.22 * len(heights) + HEAD_IN + 0.05 + below_in
     figure = Figure(figsize=(WIDTH_IN, total_in), facecolor="white")
     grid = figure.add_gridspec(
         len(heights),
@@ -85,7 +87,7 @@ def _figure(story: Story) -> Figure:
         hspace=0.24,
         left=0.085,
         right=0.845,
-        top=1.0 - 0.95 / total_in,
+        top=1.0 - HEAD_IN / total_in,
         bottom=below_in / total_in,
     )
     axes: list[Axes] = []
