@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 import playbooks
@@ -98,4 +99,21 @@ def main() -> None:
         check_origin()
     except BadInput as error:
         sys.exit(refusal(error))
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(error.exit_code)
+        sys.exit(refusal(_as_bad_input(error)))
+    except click.Abort:
+        sys.exit(130)
+    sys.exit(code)
+
+
+def _as_bad_input(error: click.UsageError) -> BadInput:
+    """A usage error as one line: the option, and what is wrong with it."""
+    option = error.param.opts[0] if isinstance(error, click.BadParameter) and error.param else None
+    if option is None or not error.message:
+        return BadInput(" ".join(error.format_message().split()))
+    return BadInput(" ".join(error.message.split()).removesuffix("."), field=option)

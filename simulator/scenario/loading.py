@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import playbooks as shipped_playbooks
+from controller.errors import BadInput
 from controller.settings import Settings
 from simulator.faults.fault import Fault
 from simulator.scenario.document import Source, document_from_text, read_document
@@ -88,6 +89,9 @@ def _with_absolute_paths(
 ) -> dict[str, Any]:
     changed = dict(document)
     if playbooks is not None:
+        if not any(playbooks.glob("*.yaml")):
+            what = f"no playbook in {playbooks}; accepted: a folder with at least one playbook"
+            raise BadInput(what, field="--playbooks")
         changed["playbooks"] = str(playbooks.resolve())
     elif read.playbooks not in PLAYBOOKS:
         changed["playbooks"] = str((folder / read.playbooks).resolve())
