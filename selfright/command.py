@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 import playbooks
@@ -101,19 +100,22 @@ def main() -> None:
         sys.exit(refusal(error))
     try:
         code = app(standalone_mode=False)
-    except click.UsageError as error:
+    except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()
-            sys.exit(error.exit_code)
+            sys.exit(2)
         sys.exit(refusal(_as_bad_input(error)))
-    except click.Abort:
+    except typer.Abort:
         sys.exit(130)
     sys.exit(code)
 
 
-def _as_bad_input(error: click.UsageError) -> BadInput:
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""Typer may carry its own Click, whose errors are not those of the installed one."""
+
+
+def _as_bad_input(error: Any) -> BadInput:
     """A usage error as one line: the option, and what is wrong with it."""
-    option = error.param.opts[0] if isinstance(error, click.BadParameter) and error.param else None
-    if option is None or not error.message:
+    parameter = getattr(error, "param", None)
+    if parameter is None or not error.message:
         return BadInput(" ".join(error.format_message().split()))
-    return BadInput(" ".join(error.message.split()).removesuffix("."), field=option)
+    return BadInput(" ".join(error.message.split()).removesuffix("."), field=parameter.opts[0])

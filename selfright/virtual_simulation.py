@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,10 +55,13 @@ def simulate_scenario(
     command = command_of(said, seed, playbooks, log, report)
     _say_first(command, as_json)
     if log is not None:
-        log.mkdir(parents=True, exist_ok=True)
-    outcome = run_shown(scenario, seed, command, log)
-    if log is not None:
-        write_run_settings(scenario.settings.model_copy(update={"data_dir": log.resolve()}))
+        _make_home(log, scenario)
+    try:
+        outcome = run_shown(scenario, seed, command, log)
+    except KeyboardInterrupt:
+        kept = f"; {log} holds the log up to there" if log is not None else ""
+        progress_console.print(Text(f"interrupted before its end{kept}"), soft_wrap=True)
+        raise
     if report is not None:
         from simulator.report.timeline import write_report  # noqa: PLC0415  (draws: slow to import)
 
@@ -158,12 +162,25 @@ def _say_first(command: str, as_json: bool) -> None:
         Console(highlight=False).print(Text(command), soft_wrap=True)
 
 
+def _make_home(log: Path, scenario: Scenario) -> None:
+    """The folder as a stack's own, so that every command can look at it, also half-way."""
+    try:
+        log.mkdir(parents=True, exist_ok=True)
+        write_run_settings(scenario.settings.model_copy(update={"data_dir": log.resolve()}))
+    except OSError as error:
+        what = f"{log} cannot be made: {error.strerror}; accepted: a folder that can be written to"
+        raise BadInput(what, field="--log") from None
+
+
 def _check_places(log: Path | None, report: Path | None) -> None:
     if report is not None and report.suffix not in REPORT_SUFFIXES:
         what = f"{report} is neither; accepted: a file named {' or '.join(REPORT_SUFFIXES)}"
         raise BadInput(what, field="--report")
     if report is not None and not report.parent.is_dir():
         raise BadInput(f"no such folder: {report.parent}", field="--report")
+    if report is not None and not os.access(report.parent, os.W_OK):
+        what = f"{report.parent} cannot be written to; accepted: a folder that can"
+        raise BadInput(what, field="--report")
     if log is not None and log.exists() and (not log.is_dir() or any(log.iterdir())):
         kept = " of an earlier run" if (log / SETTINGS_FILE).exists() else ""
         what = f"{log} holds something{kept}; accepted: a new or empty folder"

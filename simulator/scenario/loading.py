@@ -144,6 +144,11 @@ def _check_targets(
         if target is not None and target not in known:
             what = f"is {target!r}; accepted: {', '.join(known)}"
             raise source.refusal((*where, field), what)
+    arm = getattr(fault, "arm", None)
+    if arm is not None and settings.arms[arm].in_process:
+        behind = ", ".join(name for name, each in settings.arms.items() if not each.in_process)
+        what = f"{arm} answers inside the router's process, which no fault reaches; accepted: "
+        raise source.refusal((*where, "arm"), what + behind)
 
 
 def _overlap(one: Fault, other: Fault) -> bool:

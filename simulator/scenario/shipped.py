@@ -31,6 +31,8 @@ def find_scenario(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    if path.is_dir():
+        raise BadInput("is a folder; accepted: a scenario file in YAML", file=name_or_path)
     if path.suffix or path.parent != Path():
         raise BadInput("no such file; accepted: a scenario in YAML", file=name_or_path)
     what = f"unknown scenario {name_or_path!r}; {suggestion(name_or_path, list(known))}, or a file"

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
 from simulator.report.evidence import Document, Evidence
 from simulator.report.incidents import incidents
+from simulator.report.moves import actions_of
 from simulator.scenario.model import Acts, Expectation, Quiet, Recovers, Scenario, Serves
-
-SAID_OF_ACTIONS: Mapping[str, str] = {
-    "route": "routes ",
-    "retrain": "retrains ",
-    "evaluate": "asks to evaluate ",
-    "promote": "asks to promote ",
-    "revert": "asks to revert ",
-    "prewarm_cache": "warms the cache ",
-    "cache_ttl": "keeps cached slates ",
-    "scale": "scales ",
-    "shed": "sheds ",
-    "freeze": "freezes ",
-    "notify": "notifies ",
-    "webhook": "calls ",
-}
-"""How a record's ``details.moves`` begin, by kind of action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +109,3 @@ def _acting(evidence: Evidence) -> list[Document]:
         for record in evidence.decisions
         if record["phase"] == "acting" and record.get("enforced", True) and record.get("playbook")
     ]
-
-
-def actions_of(record: Document) -> frozenset[str]:
-    """The kinds of action that one acting record put into the plan."""
-    moves = record.get("details", {}).get("moves", ())
-    return frozenset(
-        kind
-        for kind, said in SAID_OF_ACTIONS.items()
-        if any(str(move).startswith(said) for move in moves)
-    )

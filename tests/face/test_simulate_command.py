@@ -70,7 +70,7 @@ WAYS = "accepted: one of SCENARIO, --list, --random, --live"
         (["no/such.yaml"], "no/such.yaml: no such file; accepted: a scenario in YAML"),
         (["demo", "--report", "x.pdf"], "--report: x.pdf is neither; accepted: a file named .html"),
         (["demo", "--report", "no/x.png"], "--report: no such folder: no"),
-        (["demo", "--playbooks", "no"], "accepted: shipped, demo, brisk or a folder"),
+        (["demo", "--playbooks", "no"], "accepted: a folder with at least one playbook"),
         (["--random", "--save", "no/x.yaml"], "--save: no such folder: no"),
     ],
 )
@@ -87,6 +87,35 @@ def test_a_log_is_never_mixed_with_another(tmp_path: Path) -> None:
     result = _invoke("simulate", "demo", "--log", str(tmp_path / "log"))
     assert result.exit_code == 2
     assert "accepted: a new or empty folder" in result.stderr
+
+
+def test_a_log_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = _invoke("simulate", str(_quick(tmp_path)), "--log", str(tmp_path / "file" / "log"))
+    assert result.exit_code == 2
+    assert "--log: " in result.stderr
+    assert "cannot be made" in result.stderr
+
+
+def test_an_interrupted_run_says_so_and_its_log_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = virtual_run.VirtualRun._tick
+    ticks: list[int] = []
+
+    def interrupted(run: Any) -> None:
+        ticks.append(1)
+        if len(ticks) > 30:
+            raise KeyboardInterrupt
+        real(run)
+
+    monkeypatch.setattr(virtual_run.VirtualRun, "_tick", interrupted)
+    log = tmp_path / "log"
+    result = _invoke("simulate", str(_quick(tmp_path)), "--log", str(log))
+    assert result.exit_code != 0
+    assert "interrupted before its end" in result.stderr
+    shown = _invoke("decisions", "list", "--source", "disk", "--data-dir", str(log))
+    assert "opens" in shown.stdout
 
 
 def test_a_run_repeats_itself_by_its_first_line(tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ CASES = {
         ":5: service: is ['a']; accepted: a mapping with routers, arms, local, features_every, "
         "train, adopt, detect_dead, inputs",
     ),
+    "a fault on the arm inside the router": (
+        "faults:\n  - errors: {at: 60s, for: 60s, arm: fallback, share: 50%}",
+        ":6: faults[1].errors.arm: fallback answers inside the router's process, which no fault "
+        "reaches; accepted: primary",
+    ),
     "mapping where a list stands": (
         "commands: {}",
         ":5: commands: is {}; accepted: a list, like [a, b] with at, verb, target, who",

@@ -26,9 +26,10 @@ from controller.core.playbook import (
 from controller.language.action_facts import ACTION_FACTS
 from simulator.report.evidence import Evidence
 from simulator.report.exchanges import Exchange, Exchanges
+from simulator.report.moves import actions_of
 from simulator.scenario.loading import scenario_from_document
 from simulator.scenario.model import Scenario
-from simulator.scenario.verdict import Judged, actions_of, judge
+from simulator.scenario.verdict import Judged, judge
 
 START_S = 1_000.0
 ROUTES = "routes 100 % of primary to fallback"
