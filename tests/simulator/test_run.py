@@ -57,6 +57,7 @@ def _write_log(data_dir: Path, phases: list[str]) -> None:
     records = [
         {"id": f"1-{n}", "at_s": time.time(), "phase": phase, "sentence": f"it is {phase}"}
         | {"incident": "i1", "playbook": "p", "enforced": True, "conditions": []}
+        | {"details": {"moves": ["routes 100 % of primary to fallback"]}}
         for n, phase in enumerate(phases)
     ]
     with (data_dir / "decisions" / "records.jsonl").open("a") as file:
