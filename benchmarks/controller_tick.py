@@ -88,7 +88,7 @@ class World:
         self._seqs = {topic: count() for topic in TOPICS}
         self._slabs: dict[str, tuple[Slab, int]] = {}
         self._ids: list[bytes] = []
-        self._reference = batch_from_rows(MODEL, [_reference()])
+        self._reference = batch_from_rows(MODEL, [reference_row(float(START_S))])
 
     def prepare(self, start_s: int) -> None:
         """Make the slabs of the next minute."""
@@ -231,13 +231,14 @@ def _request(request_id: bytes, at_s: float, wait_ms: float) -> dict[str, Any]:
     }
 
 
-def _reference() -> dict[str, Any]:
+def reference_row(at_s: float) -> dict[str, Any]:
+    """A row of `model`: what a model of `FEATURES` normal features was trained on."""
     values = np.random.default_rng(SEED).normal(size=50_000)
     edges = np.quantile(values, np.arange(1, 32) / 32)
     counts = np.bincount(np.searchsorted(edges, values), minlength=32)
     bins = {"edges": edges.tolist(), "counts": counts.tolist(), "null_count": 0}
     return {
-        "at_s": float(START_S),
+        "at_s": at_s,
         "version": "v1",
         "arm": "primary",
         "status": "serving",

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.controller_tick import whole_tick
+from benchmarks.controller_tick import reference_row, whole_tick
 from benchmarks.figure import Figure, run_benchmark
 from controller.monitors.batch_view import BatchView
 from controller.monitors.drift import MONITOR as DRIFT
@@ -49,7 +49,7 @@ def figures(rounds: int) -> Iterator[Figure]:
 def _served(rounds: int) -> Iterator[Figure]:
     """Batches of users' requests through all monitors, then the whole catalogue."""
     monitors = MonitorSet(Settings())
-    monitors.update(_batch(MODEL, [_reference()], 0))
+    monitors.update(_batch(MODEL, [reference_row(T0_S)], 0))
     monitors.read(T0_S, True)
     served = batch_from_rows(SERVED, _requests())
     for second in range(HISTORY_S):
@@ -99,7 +99,7 @@ def _served(rounds: int) -> Iterator[Figure]:
 def _drift(rounds: int) -> Iterator[Figure]:
     """Input rows of 20 features into 8 quantile bins, in micro-batches."""
     tally = DRIFT.tally(Settings())
-    tally.update(BatchView(MODEL, 0, batch_from_rows(MODEL, [_reference()])))
+    tally.update(BatchView(MODEL, 0, batch_from_rows(MODEL, [reference_row(T0_S)])))
     values = np.random.default_rng(SEED).normal(size=(DRIFT_ROWS, FEATURES))
     names = [f"feature_{n}" for n in range(FEATURES)]
     rows = [
@@ -193,20 +193,6 @@ def _requests() -> list[dict[str, Any]]:
         }
         for n in range(BATCH_ROWS)
     ]
-
-
-def _reference() -> dict[str, Any]:
-    values = np.random.default_rng(SEED).normal(size=50_000)
-    edges = np.quantile(values, np.arange(1, 32) / 32)
-    counts = np.bincount(np.searchsorted(edges, values), minlength=32)
-    bins = {"edges": edges.tolist(), "counts": counts.tolist(), "null_count": 0}
-    return {
-        "at_s": T0_S,
-        "version": "v1",
-        "arm": "primary",
-        "status": "serving",
-        "reference": [{"feature": f"feature_{n}"} | bins for n in range(FEATURES)],
-    }
 
 
 def _later(batch: pa.RecordBatch, by_s: float) -> pa.RecordBatch:

@@ -37,9 +37,10 @@ from simulator.scenario.model import Scenario
 from simulator.scenario.random_mix import random_scenario
 from simulator.scenario.shipped import find_scenario
 from simulator.virtual.controller_host import ControllerHost
-from simulator.virtual.run import TELEMETRY_AFTER_S, run_scenario
+from simulator.virtual.run import run_scenario
 from simulator.virtual.virtual_clock import VirtualClock
 from simulator.world.conditions import Conditions
+from simulator.world.producers import LINGER_S
 from simulator.world.world import World
 
 SEED = 1
@@ -157,7 +158,7 @@ def _simpy_per_s(scenario: Scenario, *, controlled: bool) -> float:
             sequence = sent[topic] = sent.get(topic, -1) + 1
             head = headers_for(producer_id="simpy", producer_seq=sequence, service=settings.service)
             bus.append(topic, b"", head, 0, None, columns=batch)
-        at_s = start_s + number + 1 + TELEMETRY_AFTER_S
+        at_s = start_s + number + 1 + LINGER_S
         kernel.at(at_s, lambda: each_second(number + 1), Priority.DELIVERY)
 
     def live() -> None:
@@ -165,7 +166,7 @@ def _simpy_per_s(scenario: Scenario, *, controlled: bool) -> float:
         while kernel.now_s < start_s + seconds:
             host.run_tick()
 
-    kernel.at(start_s + 1 + TELEMETRY_AFTER_S, lambda: each_second(1), Priority.DELIVERY)
+    kernel.at(start_s + 1 + LINGER_S, lambda: each_second(1), Priority.DELIVERY)
     cpu_s = _cpu_s(live)
     host.stop()
     return world.requests / cpu_s

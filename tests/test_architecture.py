@@ -107,7 +107,7 @@ def test_of_serving_the_simulator_knows_only_routing(graph: grimp.ImportGraph) -
 
 @pytest.mark.parametrize(
     "package",
-    ["kernel", "spec", "visits", "population", "world", "faults", "invariants"],
+    ["kernel", "spec", "splitmix", "visits", "population", "world", "faults", "invariants"],
 )
 def test_the_virtual_world_has_no_clock_and_no_chance_of_its_own(
     graph: grimp.ImportGraph, package: str

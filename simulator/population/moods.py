@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.population.people import Floats, Integers, Population
 from simulator.population.streams import Streams
+from simulator.splitmix import splitmix64
 
 THEME_S = 300.0
 """A user stays with a theme for this long."""
@@ -39,7 +40,7 @@ class Moods:
     def themes(self, users: Integers, at_s: Floats) -> Integers:
         """The theme of each user at its time: a function of both alone, no state."""
         slots = ((at_s + self._phase_s[users]) // THEME_S).astype(np.uint64)
-        draws = _splitmix64(self._salt[users] ^ slots).astype(np.float64) / 2.0**64
+        draws = splitmix64(self._salt[users] ^ slots).astype(np.float64) / 2.0**64
         chosen = (self._cumulated[users] < draws[:, None]).sum(axis=1)
         return np.asarray(np.minimum(chosen, self._cumulated.shape[1] - 1), dtype=np.int64)
 
@@ -68,11 +69,3 @@ class Moods:
     def _faded(self, users: Integers, at_s: Floats) -> Floats:
         elapsed_s = np.maximum(at_s - self._at_s[users], 0.0)
         return np.asarray(self._recent[users] * np.exp2(-elapsed_s / HALF_LIFE_S)[:, None])
-
-
-def _splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    with np.errstate(over="ignore"):
-        mixed = values + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(mixed ^ (mixed >> np.uint64(31)))

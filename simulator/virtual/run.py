@@ -33,12 +33,11 @@ from simulator.virtual.recorder import Recorder
 from simulator.virtual.virtual_clock import VirtualClock
 from simulator.virtual.workers import Workers
 from simulator.world.conditions import Conditions
+from simulator.world.producers import LINGER_S
 from simulator.world.world import World
 
-TELEMETRY_AFTER_S = 0.25
-"""A second's rows are on the bus this much after it, as by a router's linger."""
 HOUSE_AFTER_S = 0.3
-"""Then workers look at what is wanted."""
+"""So much after a second, and after its telemetry, workers look at what is wanted."""
 KEEP_MESSAGES = 300
 """Per partition; what was read is not needed again but by a controller that comes back."""
 PROGRESS_EVERY = 60
@@ -190,7 +189,7 @@ class VirtualRun:
                 self.courier.send(delivery)
             self._each_second(number + 1)
 
-        self.kernel.at(start_s + number + TELEMETRY_AFTER_S, deliver, Priority.DELIVERY)
+        self.kernel.at(start_s + number + LINGER_S, deliver, Priority.DELIVERY)
         self.kernel.at(start_s + number + HOUSE_AFTER_S, self._keep_house)
 
     def _keep_house(self) -> None:

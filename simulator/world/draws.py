@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from controller.core.plan import Plan
 from serving.routing.draw import propensities
 from serving.routing.draw import splitmix64 as splitmix64_of_one
+from simulator.splitmix import splitmix64
 from simulator.visits import Floats, Integers
 
 Words = NDArray[np.uint64]
@@ -25,14 +26,6 @@ _REQUEST_SALT = 0x5E1F_0001_0000_0000
 _PROBE_SALT = 0x5E1F_0002_0000_0000
 _USER_SALT = 0x5E1F_0003_0000_0000
 _HIGH_SALT = np.uint64(0x5E1F_0004_0000_0000)
-
-
-def splitmix64(values: Words) -> Words:
-    """Scramble 64 bits to 64 bits, each. Source: Steele, Lea, Flood 2014; constants by Vigna."""
-    z = values + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def uniform(units: Words, salt: int) -> Floats:
