@@ -31,8 +31,8 @@ lint: setup ## style, types, architecture
 	$(BIN)/lint-imports
 
 bench: setup ## every benchmark beside its floor, quick form
-	@for file in $$(grep -l '^def main' benchmarks/*.py); do \
-	  $(BIN)/python -m benchmarks.$$(basename $$file .py) --quick || exit 1; done
+	@missed=0; for file in $$(grep -l '^def main' benchmarks/*.py); do \
+	  $(BIN)/python -m benchmarks.$$(basename $$file .py) --quick || missed=1; done; exit $$missed
 
 clean: ## remove what setup and tests made
 	rm -rf $(VENV) .selfright .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -89,7 +89,7 @@ def _served(rounds: int) -> Iterator[Figure]:
         rate >= 100_000,
     )
     end_s = T0_S + HISTORY_S
-    read_s = _median_s(lambda: monitors.read(end_s, True), rounds)
+    read_s = _median_s(lambda: dict(monitors.read(end_s, True)), rounds)
     count = len(monitors.read(end_s, True))
     yield Figure(
         f"reading {count} series", read_s * 1_000, "ms", None, None, "< 20 ms", read_s < 0.020
