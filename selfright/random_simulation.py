@@ -104,7 +104,7 @@ def _print(
         console.print(f"\nThe shortest that still fails; {where}, repeat it with")
         console.print(Text(f"  {shlex.join(again)}\n"))
         console.print(Text(to_yaml(smallest)))
-    said = f"{count} random scenarios, {incidents} incidents, {len(failed)} with a broken invariant"
+    said = f"random scenarios: {count}, incidents: {incidents}, broken invariants in: {len(failed)}"
     console.print(Text(said, style="bold red" if failed else "bold green"))
 
 
