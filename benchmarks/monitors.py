@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from benchmarks.controller_tick import reference_row, whole_tick
 from benchmarks.figure import Figure, run_benchmark
-from controller.monitors.batch_view import BatchView
-from controller.monitors.drift import MONITOR as DRIFT
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.data.drift import MONITOR as DRIFT
 from controller.monitors.monitor_set import MonitorSet
 from controller.ports import Message
 from controller.settings import Settings

@@ -24,7 +24,7 @@ from benchmarks.simpy_world import SimpyWorld
 from controller.adapters.memory_bus import MemoryBus
 from controller.adapters.memory_store import MemoryPlanStore
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.ports import GENESIS
 from controller.telemetry.batches import headers_for
 from selfright.demo import run_demo

@@ -89,6 +89,29 @@ class Retention(_Strict):
     journal_mb: float = Field(default=2_000.0, gt=0.0)
 
 
+class Prices(_Strict):
+    """What computing costs, in ``currency``; every cost signal is made of these."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    cpu_core_hour: float = Field(default=0.05, ge=0.0)
+    gpu_hour: float = Field(default=2.0, ge=0.0)
+    memory_gb_hour: float = Field(default=0.005, ge=0.0)
+
+
+class Objective(_Strict):
+    """A service-level objective: the share ``target`` of events (or of minutes) must be good.
+
+    ``availability``: a request that got a slate. ``latency``: one answered within ``threshold``
+    ms. ``ctr_uplift``: a minute in which no click-through ``threshold`` (a share, e.g. -0.05)
+    below the control is proven. ``cost``: a minute below ``threshold`` per 1,000 slates.
+    """
+
+    indicator: Literal["availability", "latency", "ctr_uplift", "cost"]
+    target: float = Field(gt=0.0, lt=1.0)
+    threshold: float | None = None
+    window_s: float = Field(default=30 * 86_400.0, ge=3_600.0, le=90 * 86_400.0)
+
+
 class Settings(_Strict):
     """The whole file. Paths are relative to the file's folder."""
 
@@ -114,6 +137,17 @@ class Settings(_Strict):
     partitions: int = Field(default=1, ge=1, le=1_000)
     input_sample_share: Share = 0.2
     """Share of served rows that carry the model's input row (for drift)."""
+    prices: Prices = Prices()
+    objectives: dict[Name, Objective] = Field(
+        default_factory=lambda: {
+            "availability": Objective(indicator="availability", target=0.999),
+            "latency": Objective(indicator="latency", target=0.95, threshold=200.0),
+        }
+    )
+    false_actions: Annotated[str, Field(pattern=r"^\d+ per \d+(h|d|w)$")] = "1 per 60d"
+    """How many false actions over all rules that act are affordable; `calibrate` checks them."""
+    false_drift_per_day: float = Field(default=1.0, gt=0.0, le=1_000.0)
+    """How many false drift decisions a day are affordable, over all inputs of all arms."""
     playbooks: Path = Path("playbooks")
     data_dir: Path = Path(".selfright")
     broker_memory_mb: float = Field(default=512.0, gt=0.0)

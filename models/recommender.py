@@ -40,6 +40,10 @@ class Scored:
     item_ids: tuple[str, ...]
     scores: tuple[float, ...]
     inputs: Mapping[str, float]
+    contributions: Mapping[str, float] = field(default_factory=dict)
+    """What each input added to the score of the first item; empty where nobody can say."""
+    diversity: float | None = None
+    """Mean over pairs of the slate of 1 minus cosine similarity; None without item vectors."""
 
 
 class Recommender(Protocol):

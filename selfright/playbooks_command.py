@@ -16,7 +16,7 @@ from controller.errors import BadInput
 from controller.language.findings import Finding
 from controller.language.loading import check, playbook_files, playbook_from_file
 from controller.language.sentences import describe
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from controller.settings_file import read_settings
 from selfright.terminal import one_line_errors

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from controller.errors import BadInput
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.shell.journal import segment_paths
 from controller.shell.log_sources import RECORDS_FILE, from_disk, from_file, from_store
 from controller.shell.replay import Comparison, Derived, compare, replay

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.core.readings import SignalSpec
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from controller.settings_file import read_settings
 from selfright.terminal import one_line_errors

@@ -18,7 +18,7 @@ from controller.adapters.redis_store import check_store
 from controller.errors import BadInput, Rejected
 from controller.exclusive_folder import only_one
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Settings
 from controller.settings_file import with_endpoints
 from selfright.broker_recycling import BrokerRecycling

@@ -3,24 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
+from controller.monitors.follower import Follower
 from controller.monitors.monitor import Family, Reader
 from controller.monitors.series import Wanted, keys_of
 from controller.monitors.tick import TickView
 
 
-class ReadPart:
-    """One monitor's reader and tally. Keeps the keys of its series while there are no others."""
+class MadeOfReadings(Reader):
+    """A follower, asked as readers are; it has no tally."""
 
-    def __init__(self, specs: Sequence[SignalSpec], reader: Reader, tally: Any) -> None:
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+
+    def families(self, tally: None) -> tuple[Family, ...]:  # noqa: ARG002
+        return self._follower.families()
+
+    def reading(self, key: SignalKey, tally: None, tick: TickView) -> Reading:  # noqa: ARG002
+        return self._follower.reading(key, tick)
+
+
+class ReadPart:
+    """One monitor's reader and tally. Keeps the keys of its series while there are no others.
+
+    With ``every_s`` above 1 it looks at ticks that are multiples of it, and keeps its readings
+    until the next such tick.
+    """
+
+    def __init__(
+        self, specs: Sequence[SignalSpec], reader: Reader, tally: Any, every_s: int = 1
+    ) -> None:
         self.names = frozenset(spec.name for spec in specs)
         self.reader = reader
         self.tally = tally
+        self._every_s = every_s
+        self._tick: TickView | None = None
+        self._kept: dict[SignalKey, Reading] = {}
         self._families: tuple[Family, ...] = ()
         self._wanted: Wanted = {}
         self._keys: frozenset[SignalKey] = frozenset()
+
+    def advance(self, tick: TickView) -> None:
+        """Let the reader learn, if this is a tick it looks at."""
+        if self._every_s > 1:
+            due_s = tick.at_s - tick.at_s % self._every_s
+            if self._tick is not None and self._tick.at_s == due_s:
+                return
+            tick = replace(tick, at_s=due_s)
+        self._tick, self._kept = tick, {}
+        self.reader.advance(self.tally, tick)
+
+    def reading(self, key: SignalKey, tick: TickView) -> Reading:
+        """One of the series, as of the last tick it looked at."""
+        if self._every_s == 1 or self._tick is None:
+            return self.reader.reading(key, self.tally, tick)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = self.reader.reading(key, self.tally, self._tick)
+        return found
 
     def keys(self, wanted: Wanted) -> frozenset[SignalKey]:
         """Every series there is now."""
@@ -62,7 +105,7 @@ class LazyReadings(Mapping[SignalKey, Reading]):
         if found is None:
             part = self._part_of(key)
             self._must_be_current()
-            found = self._made[key] = part.reader.reading(key, part.tally, self._tick)
+            found = self._made[key] = part.reading(key, self._tick)
         return found
 
     def get(self, key: SignalKey, default: Any = None) -> Any:

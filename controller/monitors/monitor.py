@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Labels, Reading, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
+from controller.monitors.counting.batch_view import BatchView
 from controller.monitors.tick import TickView
 from controller.settings import Settings
 
@@ -69,6 +69,14 @@ class Reader(Protocol):
     def reading(self, key: SignalKey, tally: Any, tick: TickView) -> Reading:
         """One of those series at one window. Asking changes no other answer."""
 
+    def snapshot(self) -> Arrays:
+        """What was learnt and cannot be read from the tally again, as arrays."""
+        return {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become what was snapshotted; nothing there: stay new. Raise KeyError or ValueError."""
+        del arrays
+
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
@@ -81,6 +89,8 @@ class Monitor:
     reader: Callable[[Settings], Reader]
     extra_horizon_s: Callable[[Settings], float] = lambda _settings: 0.0
     """How much longer than its largest window its tally must remember."""
+    every_s: int = 1
+    """Its reader looks at ticks that are multiples of this; between, its readings stay."""
 
 
 def label(name: str, value: str) -> Labels:

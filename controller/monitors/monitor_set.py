@@ -1,59 +1,29 @@
-"""All monitors as one thing the shell talks to: batches in, readings out, once per tick.
-
-To add a monitor, write its file and add its line to `MONITORS`.
-"""
+"""All monitors as one thing the shell talks to: batches in, readings out, once per tick."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.core.readings import Catalogue, Labels, SignalKey
-from controller.monitors import (
-    adoption,
-    arms,
-    cache,
-    clicks,
-    drift,
-    features,
-    queues,
-    sources,
-    users,
-)
-from controller.monitors.admission import FUTURE_LIMIT_S, admit_rows
-from controller.monitors.array_file import pack, unpack
-from controller.monitors.batch_view import BatchView
-from controller.monitors.lazy_readings import LazyReadings, ReadPart
-from controller.monitors.monitor import Monitor
-from controller.monitors.nesting import nested, unnested
+from controller.core.readings import Labels, SignalKey, SignalSpec
+from controller.monitors import sources
+from controller.monitors.counting.array_file import pack, unpack
+from controller.monitors.counting.nesting import nested, unnested
+from controller.monitors.layers import FOLLOWERS, MONITORS, catalogue_of, measured_by
+from controller.monitors.lazy_readings import LazyReadings, MadeOfReadings, ReadPart
+from controller.monitors.monitor import Arrays
+from controller.monitors.tally_set import TallySet
 from controller.monitors.tick import LONGEST_WINDOW_S, TickView
 from controller.settings import Settings
 from controller.telemetry.batches import TelemetryBatch
-from controller.telemetry.ledger import Ledger
-from controller.telemetry.schema import OUTCOME, REPLICA, SERVED, TALLY_TOPICS
+from controller.telemetry.schema import REPLICA
 
-MONITORS: tuple[Monitor, ...] = (
-    users.MONITOR,
-    arms.MONITOR,
-    queues.MONITOR,
-    cache.MONITOR,
-    features.MONITOR,
-    clicks.MONITOR,
-    drift.MONITOR,
-    adoption.MONITOR,
-)
 SLACK_S = 60.0
 """How much longer than the longest window counts are kept, for readers that lag behind."""
-SNAPSHOT_FORMAT = 1
-
-
-def catalogue_of(settings: Settings) -> Catalogue:  # noqa: ARG001
-    """Every signal of this service; lint, docs and metrics need no running system for it."""
-    return Catalogue.of([*(s for m in MONITORS for s in m.specs), *sources.SPECS])
+SNAPSHOT_FORMAT = 2
 
 
 class MonitorSet:
@@ -65,69 +35,41 @@ class MonitorSet:
     def __init__(self, settings: Settings) -> None:
         self.catalogue = catalogue_of(settings)
         self._settings = settings
-        self._tallies = {m.name: m.tally(settings) for m in MONITORS}
-        self._extra_s = {m.name: m.extra_horizon_s(settings) for m in MONITORS}
-        self._of_topic = {
-            topic: tuple(self._tallies[m.name] for m in MONITORS if topic in m.topics)
-            for topic in TALLY_TOPICS
-        }
-        self._sources, self._source_reader = sources.SourceTally(), sources.SourceReader()
-        self._parts = (
-            ReadPart(sources.SPECS, self._source_reader, self._sources),
-            *(ReadPart(m.specs, m.reader(settings), self._tallies[m.name]) for m in MONITORS),
+        self._tallies = TallySet(settings)
+        self._source_reader = sources.SourceReader()
+        own = measured_by(settings)
+        self._followers = {kind.name: kind.make(settings, own) for kind in FOLLOWERS}
+        self._readers = {m.name: m.reader(settings) for m in MONITORS}
+        self._measured = (
+            ReadPart(sources.SPECS, self._source_reader, self._tallies.sources),
+            *(
+                ReadPart(m.specs, self._readers[m.name], self._tallies.tally(m.name), m.every_s)
+                for m in MONITORS
+            ),
         )
+        made = (
+            ReadPart(kind.specs(settings, own), MadeOfReadings(self._followers[kind.name]), None)
+            for kind in FOLLOWERS
+        )
+        self._parts = (*self._measured, *made)
         self._place_of = {name: at for at, p in enumerate(self._parts) for name in p.names}
         self._age = 0
         """Grows with every change, so that readings of an earlier time are known as such."""
-        self._ledger = Ledger()
-        self._broken = dict.fromkeys(TALLY_TOPICS, 0)
-        self._late = dict.fromkeys(TALLY_TOPICS, 0)
         self._wanted: dict[str, dict[Labels, frozenset[float]]] = {}
-        self._longest_s = max(spec.default_window_s for spec in self.catalogue.specs.values())
-        self._read_at_s: float | None = None
+        self._horizons_s: dict[str, float] = {}
         self._started_s: float | None = None
+        self.want(())
         for name in ("gaps", "broken", "late"):
             self._source_reader.count(name, {}, 0.0)
 
     def update(self, batch: TelemetryBatch, now_s: float | None = None) -> int:
-        """Count a batch; the number of rows refused: without a time, or from the future.
-
-        ``now_s`` is the caller's time. Without it the future is judged at the next ``read``.
-        Batches of other services, of other topics, or seen before change nothing.
-        """
-        if batch.topic not in TALLY_TOPICS or not self._is_ours(batch):
-            return 0
-        if not self._ledger.admit(batch):
-            return 0
+        """Count a batch, once; the number of rows refused (see `TallySet.update`)."""
         self._age += 1
-        view = BatchView(batch.topic, batch.partition, batch.part or batch.batch)
-        view, refused = admit_rows(view, sources.EVENT_TIME[batch.topic], now_s)
-        self._broken[batch.topic] += refused
-        self._late[batch.topic] += self._count_late(view)
-        self._sources.update(view)
-        if view.row_count:
-            for tally in self._of_topic[batch.topic]:
-                tally.update(view)
-        return refused
-
-    def _is_ours(self, batch: TelemetryBatch) -> bool:
-        return batch.service in ("", self._settings.service)
-
-    def _count_late(self, view: BatchView) -> int:
-        """Events whose window was read before they came; they still count in later windows."""
-        if self._read_at_s is None or not view.row_count:
-            return 0
-        closed_s = math.floor(self._read_at_s)
-        if view.topic == SERVED:
-            return view.count_below("done_at_s", closed_s)
-        if view.topic == OUTCOME:
-            return view.count_below("served_at_s", closed_s - self._settings.attribution_window_s)
-        return 0
+        return self._tallies.update(batch, now_s)
 
     def note_broken(self, topic: str) -> None:
         """A message of this topic could not be read."""
-        if topic in self._broken:
-            self._broken[topic] += 1
+        self._tallies.note_broken(topic)
 
     def want(self, keys: Iterable[SignalKey]) -> None:
         """Also read these windows from now on, instead of those wanted before.
@@ -136,6 +78,7 @@ class MonitorSet:
         the catalogue are somebody else's. Raise ValueError on a window nobody keeps.
         """
         wanted: dict[str, dict[Labels, frozenset[float]]] = {}
+        keys = tuple(keys)
         for key in keys:
             if key.window_s > LONGEST_WINDOW_S:
                 raise ValueError(f"{key}: windows are at most {LONGEST_WINDOW_S:.0f}s")
@@ -146,9 +89,12 @@ class MonitorSet:
             series = wanted.setdefault(key.name, {})
             series[key.labels] = series.get(key.labels, frozenset()) | windows
         self._wanted = wanted
-        defaults = (spec.default_window_s for spec in self.catalogue.specs.values())
-        asked = (w for series in wanted.values() for windows in series.values() for w in windows)
-        self._longest_s = max((*defaults, *asked))
+        self._horizons_s = {
+            m.name: _longest_s(m.specs, wanted) + SLACK_S + m.extra_horizon_s(self._settings)
+            for m in MONITORS
+        }
+        for follower in self._followers.values():
+            follower.follow(keys)
 
     def read(self, at_s: float, bus_is_up: bool) -> LazyReadings:
         """Readings of the whole catalogue at default windows, and of what is wanted.
@@ -159,44 +105,49 @@ class MonitorSet:
         """
         self._age += 1
         self._started_s = at_s if self._started_s is None else self._started_s
-        self._forget(at_s)
+        self._tallies.count_gathered()
+        self._tallies.forget(at_s, self._horizons_s)
         tick = TickView(
             at_s=at_s,
             started_s=self._started_s,
             bus_is_up=bus_is_up,
-            sources=self._source_reader.health(self._sources, at_s, self._started_s),
+            sources=self._source_reader.health(self._tallies.sources, at_s, self._started_s),
             proof_of_life=REPLICA,
         )
-        counted = {"gaps": self._ledger.gaps(), "broken": self._broken, "late": self._late}
-        for name, totals in counted.items():
+        for name, totals in self._counted().items():
             self._source_reader.count(name, totals, at_s)
-        for part in self._parts:
-            part.reader.advance(part.tally, tick)
-        self._read_at_s = at_s
+        for part in self._measured:
+            part.advance(tick)
+        self._tallies.closed_s = at_s
         age = self._age
-        return LazyReadings(
+        readings = LazyReadings(
             self._parts, self._place_of, tick, self._wanted, lambda: self._age == age
         )
+        for follower in self._followers.values():
+            follower.advance(readings, tick)
+        return readings
 
-    def _forget(self, at_s: float) -> None:
-        before_s = at_s - self._longest_s - SLACK_S
-        for name, extra_s in self._extra_s.items():
-            self._tallies[name].forget(before_s - extra_s, at_s + FUTURE_LIMIT_S)
-        self._sources.forget(at_s, at_s + FUTURE_LIMIT_S)
+    def _counted(self) -> dict[str, dict[str, int]]:
+        tallies = self._tallies
+        return {"gaps": tallies.gaps(), "broken": tallies.broken, "late": tallies.late}
 
     def snapshot(self) -> bytes:
-        """Everything that was counted, as a compressed table of plain arrays."""
-        times = [np.nan if t is None else t for t in (self._read_at_s, self._started_s)]
+        """Everything that was counted and learnt, as a compressed table of plain arrays."""
+        started_s = np.nan if self._started_s is None else self._started_s
         own = {
             "format": np.array([SNAPSHOT_FORMAT]),
-            "times": np.array(times, dtype=np.float64),
-            "broken": np.array([self._broken[t] for t in TALLY_TOPICS], dtype=np.int64),
-            "late": np.array([self._late[t] for t in TALLY_TOPICS], dtype=np.int64),
-            "ledger": np.frombuffer(self._ledger.snapshot(), dtype=np.uint8),
+            "started_s": np.array([started_s], dtype=np.float64),
         }
-        parts = {name: tally.snapshot() for name, tally in self._tallies.items()}
-        arrays = nested(own=own, sources=self._sources.snapshot(), **parts)
-        return pack(arrays)
+        learnt: dict[str, Arrays] = {n: r.snapshot() for n, r in self._readers.items()}
+        followed = {n: follower.snapshot() for n, follower in self._followers.items()}
+        return pack(
+            nested(
+                own=own,
+                tallies=self._tallies.snapshot(),
+                readers=nested(**learnt),
+                followers=nested(**followed),
+            )
+        )
 
     def restore(self, data: bytes) -> None:
         """Become what was snapshotted, or raise ValueError and stay as we are."""
@@ -205,22 +156,40 @@ class MonitorSet:
             fresh._fill(unpack(data))
         except (ValueError, KeyError, IndexError) as error:
             raise ValueError(f"not a snapshot of these monitors: {error}") from error
-        wanted, longest_s, age = self._wanted, self._longest_s, self._age
+        wanted, horizons_s, age = self._wanted, self._horizons_s, self._age
         self.__dict__.update(fresh.__dict__)
-        self._wanted, self._longest_s, self._age = wanted, longest_s, age + 1
+        self._wanted, self._horizons_s, self._age = wanted, horizons_s, age + 1
+        self.want(self._wanted_keys())
+
+    def _wanted_keys(self) -> list[SignalKey]:
+        return [
+            SignalKey(name, labels, window_s)
+            for name, series in self._wanted.items()
+            for labels, windows in series.items()
+            for window_s in windows or {0.0}
+        ]
 
     def _fill(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = unnested(arrays, "own")
         if own["format"].tolist() != [SNAPSHOT_FORMAT]:
             raise ValueError(f"format {own['format'].tolist()} is not {SNAPSHOT_FORMAT}")
-        times = own["times"].tolist()
-        self._read_at_s, self._started_s = (None if t != t else t for t in times)
-        self._broken = dict(zip(TALLY_TOPICS, own["broken"].tolist(), strict=True))
-        self._late = dict(zip(TALLY_TOPICS, own["late"].tolist(), strict=True))
-        self._ledger.restore(own["ledger"].tobytes())
-        self._sources.restore(unnested(arrays, "sources"))
-        for name, tally in self._tallies.items():
-            tally.restore(unnested(arrays, name))
-        counted = {"gaps": self._ledger.gaps(), "broken": self._broken, "late": self._late}
-        for name, totals in counted.items():
+        started_s = float(own["started_s"][0])
+        self._started_s = None if started_s != started_s else started_s
+        self._tallies.restore(unnested(arrays, "tallies"))
+        learnt, followed = unnested(arrays, "readers"), unnested(arrays, "followers")
+        for name, reader in self._readers.items():
+            reader.restore(unnested(learnt, name))
+        for name, follower in self._followers.items():
+            follower.restore(unnested(followed, name))
+        for name, totals in self._counted().items():
             self._source_reader.forget_before(name, totals)
+
+
+def _longest_s(
+    specs: Iterable[SignalSpec], wanted: Mapping[str, Mapping[Labels, frozenset[float]]]
+) -> float:
+    """The longest window anybody reads of these signals."""
+    specs = tuple(specs)
+    defaults = (spec.default_window_s for spec in specs)
+    asked = (w for s in specs for windows in wanted.get(s.name, {}).values() for w in windows)
+    return max((*defaults, *asked), default=0.0)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.nesting import text_array
+from controller.monitors.counting.running_count import RunningCount
 from controller.monitors.monitor import Arrays, Family, Reader
-from controller.monitors.nesting import text_array
-from controller.monitors.running_count import RunningCount
 from controller.monitors.tick import SourceHealth, TickView
 from controller.telemetry.schema import (
     FEATURE,

@@ -90,12 +90,18 @@ _SERVED = pa.schema(
         ("feature_set_version", _label),
         ("inputs", pa.list_(pa.struct([("feature", pa.string()), ("value", pa.float64())]))),
         ("user_id", pa.uint64()),
+        ("not_found", pa.list_(pa.string())),
+        ("contributions", pa.list_(pa.struct([("feature", pa.string()), ("value", pa.float64())]))),
+        ("slate_diversity", pa.float32()),
     ]
 )
 """``unit_id``, ``session_id`` and ``user_id`` are keyed hashes; raw ids never leave the process.
 ``attempts.result`` is ok, late, error, cancelled or skipped; ``outcome`` is ok, late, error, shed
 or invalid; ``cache`` is hit, miss or bypass; ``role`` is user, probe or shadow. ``inputs`` is the
-model's input row on a sampled share, else null."""
+model's input row on a sampled share, else null; ``contributions`` (of the same sampled rows) is
+what each input added to the score of the first item. ``not_found`` names the feature groups that
+were read well but hold nothing of this user or item. ``slate_diversity`` is the mean over pairs of
+the slate of 1 minus their cosine, 0 to 2, null where the recommender has no vectors."""
 
 _OUTCOME = pa.schema(
     [
@@ -111,9 +117,11 @@ _OUTCOME = pa.schema(
         ("arm", _label),
         ("evaluation_id", _label),
         ("propensities", _chances),
+        ("top_score", pa.float32()),
     ]
 )
-"""``served_at_s``, ``arm``, ``evaluation_id`` and ``propensities`` come from the signed token."""
+"""``served_at_s``, ``arm``, ``evaluation_id``, ``propensities``, ``top_score`` and ``segment.*``
+come from the signed token."""
 
 _REPLICA = pa.schema(
     [
@@ -167,6 +175,9 @@ _MODEL = pa.schema(
                         ("edges", pa.list_(pa.float64())),
                         ("counts", pa.list_(pa.int64())),
                         ("null_count", pa.int64()),
+                        ("covariance", pa.list_(pa.float64())),
+                        ("categories", pa.list_(pa.float64())),
+                        ("mean_contribution", pa.float64()),
                     ]
                 )
             ),
@@ -174,8 +185,11 @@ _MODEL = pa.schema(
     ]
 )
 """``status`` is ``candidate`` or ``serving``; ``gate_metrics`` is a JSON object. Reference bins:
-``counts[i]`` covers (edges[i-1], edges[i]], so there is one count more than edges. Repeated every
-30 s by whoever serves the model, so that a monitor that starts late learns its reference."""
+``counts[i]`` covers (edges[i-1], edges[i]], so there is one count more than edges. ``covariance``
+is the long-run covariance per row of the indicators of those bins and null, row by row, as the
+training rows' own order shows it; ``categories`` are the values of an input that is a code.
+Repeated every 30 s by whoever
+serves the model, so that a monitor that starts late learns its reference."""
 
 _WORK = pa.schema(
     [

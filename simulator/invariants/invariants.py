@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from simulator.invariants.budgets import BudgetsAreKept, CooldownsAreKept
 from simulator.invariants.claims import ClaimsAreInThePlan, ClaimsAreOnesOwn

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from controller.monitors.latency import LATENCY_MS
+from controller.monitors.system.latency import LATENCY_MS
 from simulator.report import palette
 from simulator.report.evidence import Evidence
 from simulator.report.incidents import Incident, incidents

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.monitors.latency import LATENCY_MS
+from controller.monitors.system.latency import LATENCY_MS
 from simulator.report.healing import Healing
 from simulator.report.phases import PhaseReport
 from simulator.report.report import AVAILABILITY_GOAL, Report

@@ -8,7 +8,7 @@ from typing import Any
 from controller.core.playbook import Playbook
 from controller.language.action_facts import ACTION_FACTS
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from simulator.faults.fault import Fault
 from simulator.scenario.document import Location, Source

@@ -14,7 +14,7 @@ from controller.adapters.memory_bus import MemoryBus
 from controller.adapters.memory_store import MemoryPlanStore
 from controller.core.playbook import Playbook
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.ports import GENESIS
 from simulator.faults import bursts_of, changes_us, conditions_at
 from simulator.invariants.invariants import Invariants

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.monitors.batch_view import BatchView
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.layers import MONITORS
 from controller.monitors.monitor import Monitor
-from controller.monitors.monitor_set import MONITORS, MonitorSet
+from controller.monitors.monitor_set import MonitorSet
 from controller.monitors.sources import SourceTally
 from controller.settings import Settings
 from controller.telemetry.rows import batch_from_rows
@@ -209,6 +210,6 @@ class MonitorSetLike:
 
     @staticmethod
     def snapshot() -> bytes:
-        from controller.monitors.array_file import pack
+        from controller.monitors.counting.array_file import pack
 
         return pack({"own/format": np.array([1]), "own/times": np.zeros(2)})

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.monitors.batch_view import BatchView
-from controller.monitors.events import Events, RowEvents
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.events import Events, RowEvents
+from controller.monitors.counting.slots import Slots
+from controller.monitors.layers import MONITORS
 from controller.monitors.monitor import Monitor
-from controller.monitors.monitor_set import MONITORS
-from controller.monitors.slots import Slots
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.slab import Slab
 from tests.monitors.test_exact_in_any_order import content, new_tally, random_rows

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as sized
 from hypothesis import strategies as st
 
-from controller.monitors.request_sets import RequestSets
+from controller.monitors.counting.request_sets import RequestSets
 
 MOVE = st.tuples(
     st.sampled_from(["add", "add", "add", "forget"]),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.monitors.running_windows import MOST_WINDOWS
-from controller.monitors.slots import Slots
+from controller.monitors.counting.running_windows import MOST_WINDOWS
+from controller.monitors.counting.slots import Slots
 
 NAMES = ("primary", "fallback", "challenger", "later", "and-later")
 CELLS = 3

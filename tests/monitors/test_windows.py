@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.core.readings import Catalogue, ReadingState, SignalKey
-from controller.monitors.monitor_set import MONITORS, catalogue_of
+from controller.monitors.layers import MONITORS, catalogue_of
 from controller.settings import Settings
 from tests.monitors.telemetry_rows import T0, Watch, served
 

@@ -19,7 +19,7 @@ from controller.language.comparison import MAX_WINDOW_S
 from controller.language.document import KEYS
 from controller.language.findings import RULES
 from controller.language.loading import check
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.monitors.tick import LONGEST_WINDOW_S
 from controller.settings import Settings
 

@@ -9,7 +9,7 @@ import pytest
 from controller.core.playbook import Retrain, Route
 from controller.language.action_facts import facts_of
 from controller.language.loading import check, load_playbooks, playbook_files
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "playbooks"

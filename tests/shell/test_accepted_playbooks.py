@@ -8,7 +8,7 @@ import pytest
 
 from controller.errors import BadInput
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from controller.shell.accepted_playbooks import FILE, AcceptedPlaybooks
 from controller.shell.playbook_watch import PlaybookWatch

@@ -13,7 +13,7 @@ from controller.core.binding import bind, targets_of
 from controller.core.conditions import comparisons, key_of
 from controller.core.playbook import Playbook
 from controller.language.loading import load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from simulator.invariants.playbook_text import promises
 from simulator.invariants.text import compared, leaves, seconds

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from controller.language.loading import check, load_playbooks
-from controller.monitors.monitor_set import catalogue_of
+from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from selfright.demo import demo_settings
 from simulator.faults import FAULTS

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
-from controller.monitors.drift_comparison import DriftComparison
-from controller.monitors.events import RowEvents
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.events import RowEvents
+from controller.monitors.counting.nesting import nested, text_array, unnested
+from controller.monitors.counting.slots import Slots, safe_label
+from controller.monitors.data.drift_comparison import DriftComparison
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
-from controller.monitors.nesting import nested, text_array, unnested
-from controller.monitors.slots import Slots, safe_label
 from controller.monitors.tick import TickView
 from controller.settings import Settings
 from controller.statistics.drift import (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.placing import Placing
+from controller.monitors.counting.placing import Placing
 
 Numbers = NDArray[np.int64]
 ONE_SERIES = ("",)

@@ -10,10 +10,10 @@ from controller.core.readings import (
     SignalKey,
     SignalSpec,
 )
-from controller.monitors.batch_view import BatchView
-from controller.monitors.latest import LatestTally
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.latest import LatestTally
+from controller.monitors.counting.running_count import RunningCount
 from controller.monitors.monitor import Family, Monitor, Reader
-from controller.monitors.running_count import RunningCount
 from controller.monitors.tick import TickView
 from controller.telemetry.schema import REPLICA
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.slots import Slots, grown
+from controller.monitors.counting.slots import Slots, grown
 from controller.statistics.drift import (
     CELLS,
     LEAST_PSI,

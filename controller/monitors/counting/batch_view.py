@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from controller.monitors.events import Events, RowEvents
+from controller.monitors.counting.events import Events, RowEvents
 from controller.telemetry.slab import SlabPart, as_part
 
 Mask = NDArray[np.bool_]
@@ -64,6 +64,11 @@ class BatchView:
         self._first = self.part.start
         self._after = self.part.start + self.part.num_rows
         self._spans: dict[str, tuple[float, float]] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody else has rows of the same slab."""
+        return self.row_count == int(self.part.slab.batch.num_rows)
 
     @property
     def batch(self) -> pa.RecordBatch:

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.batch_view import BatchView
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.nesting import text_array
+from controller.monitors.counting.slots import safe_label
 from controller.monitors.monitor import Arrays
-from controller.monitors.nesting import text_array
-from controller.monitors.slots import safe_label
 
 REMEMBERED_S = 60.0
 """A replica not heard for this long is forgotten, not missed."""

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView, Mask
-from controller.monitors.events import RowEvents
+from controller.monitors.counting.batch_view import BatchView, Mask
+from controller.monitors.counting.events import RowEvents
+from controller.monitors.counting.nesting import nested, unnested
+from controller.monitors.counting.request_sets import Key, RequestSets
+from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
-from controller.monitors.nesting import nested, unnested
-from controller.monitors.request_sets import Key, RequestSets
-from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, WINDOWS_OF_LAG, TickView
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
-from controller.monitors.events import RowEvents
-from controller.monitors.latency import LATENCY_MS, latency_specs, least_sample_of
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.events import RowEvents
+from controller.monitors.counting.nesting import nested, unnested
+from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
-from controller.monitors.nesting import nested, unnested
-from controller.monitors.slots import Slots
+from controller.monitors.system.latency import LATENCY_MS, latency_specs, least_sample_of
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
 from controller.settings import Settings
 from controller.telemetry.schema import SERVED, SKIPPED_BY_BREAKER

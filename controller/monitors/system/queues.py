@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
-from controller.monitors.latest import LatestTally
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.latest import LatestTally
 from controller.monitors.monitor import Family, Monitor, Reader
 from controller.monitors.tick import TickView
 from controller.settings import Settings

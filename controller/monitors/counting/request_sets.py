@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.nesting import text_array
+from controller.monitors.counting.nesting import text_array
 
 MOST_REQUESTS = 2_000_000
 """Ids kept at most (about 200 MB); beyond it new ones are not taken, so rates read too low."""

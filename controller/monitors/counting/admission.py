@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from controller.monitors.batch_view import LATEST_S, BatchView
+from controller.monitors.counting.batch_view import LATEST_S, BatchView
 
 FUTURE_LIMIT_S = 5.0
 """Clocks of producers may be ahead by this much. A row beyond it would poison later windows."""

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
-from controller.monitors.batch_view import BatchView
-from controller.monitors.events import ONE_SERIES, RowEvents
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.events import ONE_SERIES, RowEvents
+from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
-from controller.monitors.slots import Slots
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
 from controller.telemetry.schema import SERVED
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.events import Events, RowEvents
-from controller.monitors.placing import Placing
-from controller.monitors.running_windows import RunningWindows
+from controller.monitors.counting.events import Events, RowEvents
+from controller.monitors.counting.placing import Placing
+from controller.monitors.counting.running_windows import RunningWindows
 
 OVERFLOW = "other"
 """The series that takes what the limit leaves without one of its own."""

@@ -1,0 +1,11 @@
+"""What models are fed: how fresh, how complete, how far from what they learnt."""
+
+from __future__ import annotations
+
+from controller.monitors.data import drift, features
+from controller.monitors.monitor import Monitor
+
+MONITORS: tuple[Monitor, ...] = (
+    features.MONITOR,
+    drift.MONITOR,
+)

@@ -1,0 +1,166 @@
+"""All tallies as one thing: batches in, each once; counts out, mergeable in any order.
+
+Nothing here judges or waits for a tick, so that it may run in another process than the readers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from controller.monitors import sources
+from controller.monitors.counting.admission import FUTURE_LIMIT_S, admit_rows
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.nesting import nested, unnested
+from controller.monitors.layers import MONITORS
+from controller.monitors.monitor import Arrays
+from controller.settings import Settings
+from controller.telemetry.batches import TelemetryBatch
+from controller.telemetry.ledger import Ledger
+from controller.telemetry.schema import OUTCOME, SERVED, TALLY_TOPICS
+
+GATHERED = (SERVED, OUTCOME)
+"""Topics whose small batches are counted together: what a batch costs is mostly not its rows."""
+GATHERED_ROWS = 1_000
+"""So many are counted at once, or fewer when somebody wants to know."""
+
+
+class TallySet:
+    """``closed_s``: windows up to here were read, so what comes from before is late."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tallies: dict[str, Any] = {m.name: m.tally(settings) for m in MONITORS}
+        self._of_topic = {
+            topic: tuple(self._tallies[m.name] for m in MONITORS if topic in m.topics)
+            for topic in TALLY_TOPICS
+        }
+        self._sources = sources.SourceTally()
+        self._ledger = Ledger()
+        self._gathered: dict[tuple[str, int], list[pa.RecordBatch]] = {}
+        self.broken = dict.fromkeys(TALLY_TOPICS, 0)
+        self.late = dict.fromkeys(TALLY_TOPICS, 0)
+        self.closed_s: float | None = None
+
+    def update(self, batch: TelemetryBatch, now_s: float | None = None) -> int:
+        """Count a batch; the number of rows refused: without a time, or from the future.
+
+        ``now_s`` is the caller's time; without it the future is judged at the next `forget`.
+        Batches of other services, of other topics, or seen before change nothing.
+        """
+        if batch.topic not in TALLY_TOPICS or not self._is_ours(batch):
+            return 0
+        if not self._ledger.admit(batch):
+            return 0
+        view = BatchView(batch.topic, batch.partition, batch.part or batch.batch)
+        view, refused = admit_rows(view, sources.EVENT_TIME[batch.topic], now_s)
+        self.broken[batch.topic] += refused
+        self.late[batch.topic] += self._count_late(view)
+        self._sources.update(view)
+        if not view.row_count:
+            return refused
+        if batch.topic in GATHERED and view.is_whole and view.row_count < GATHERED_ROWS:
+            self._gather(view)
+        else:
+            self.count_gathered()
+            self._count(view)
+        return refused
+
+    def _is_ours(self, batch: TelemetryBatch) -> bool:
+        return batch.service in ("", self._settings.service)
+
+    def _count(self, view: BatchView) -> None:
+        for tally in self._of_topic[view.topic]:
+            tally.update(view)
+
+    def _gather(self, view: BatchView) -> None:
+        held = self._gathered.setdefault((view.topic, view.partition), [])
+        held.append(view.batch)
+        if sum(batch.num_rows for batch in held) >= GATHERED_ROWS:
+            self.count_gathered()
+
+    def count_gathered(self) -> None:
+        """Count what waits for more of its like."""
+        waiting, self._gathered = self._gathered, {}
+        for (topic, partition), batches in waiting.items():
+            for batch in _joined(batches):
+                self._count(BatchView(topic, partition, batch))
+
+    def _count_late(self, view: BatchView) -> int:
+        """Events whose window was read before they came; they still count in later windows."""
+        if self.closed_s is None or not view.row_count:
+            return 0
+        closed_s = math.floor(self.closed_s)
+        if view.topic == SERVED:
+            return view.count_below("done_at_s", closed_s)
+        if view.topic == OUTCOME:
+            return view.count_below("served_at_s", closed_s - self._settings.attribution_window_s)
+        return 0
+
+    def note_broken(self, topic: str) -> None:
+        """A message of this topic could not be read."""
+        if topic in self.broken:
+            self.broken[topic] += 1
+
+    def tally(self, name: str) -> Any:
+        """One monitor's counts. The same object for ever."""
+        return self._tallies[name]
+
+    @property
+    def sources(self) -> sources.SourceTally:
+        """What came from each topic and partition."""
+        return self._sources
+
+    def gaps(self) -> dict[str, int]:
+        """Batches known to be missing now, by topic."""
+        return self._ledger.gaps()
+
+    def forget(self, at_s: float, horizons_s: Mapping[str, float]) -> None:
+        """Drop what is older than each monitor's horizon, and what lies in the future."""
+        for name, horizon_s in horizons_s.items():
+            self._tallies[name].forget(at_s - horizon_s, at_s + FUTURE_LIMIT_S)
+        self._sources.forget(at_s, at_s + FUTURE_LIMIT_S)
+
+    def snapshot(self) -> Arrays:
+        """Everything that was counted, and which batches were seen."""
+        self.count_gathered()
+        closed_s = np.nan if self.closed_s is None else self.closed_s
+        own: Arrays = {
+            "closed_s": np.array([closed_s], dtype=np.float64),
+            "broken": np.array([self.broken[t] for t in TALLY_TOPICS], dtype=np.int64),
+            "late": np.array([self.late[t] for t in TALLY_TOPICS], dtype=np.int64),
+            "ledger": np.frombuffer(self._ledger.snapshot(), dtype=np.uint8),
+        }
+        parts = {name: tally.snapshot() for name, tally in self._tallies.items()}
+        return nested(own=own, sources=self._sources.snapshot(), **parts)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become what was snapshotted, when new. Raise KeyError or ValueError."""
+        own = unnested(arrays, "own")
+        closed_s = float(own["closed_s"][0])
+        self.closed_s = None if closed_s != closed_s else closed_s
+        self.broken = dict(zip(TALLY_TOPICS, own["broken"].tolist(), strict=True))
+        self.late = dict(zip(TALLY_TOPICS, own["late"].tolist(), strict=True))
+        self._ledger.restore(own["ledger"].tobytes())
+        self._sources.restore(unnested(arrays, "sources"))
+        for name, tally in self._tallies.items():
+            tally.restore(unnested(arrays, name))
+
+
+def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Batches of one schema as one; order is kept among them."""
+    by_schema: dict[tuple[str, ...], list[pa.RecordBatch]] = {}
+    for batch in batches:
+        by_schema.setdefault(tuple(batch.schema.names), []).append(batch)
+    return [each[0] if len(each) == 1 else _concatenated(each) for each in by_schema.values()]
+
+
+def _concatenated(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    joined: pa.RecordBatch = table.to_batches()[0]
+    return joined
