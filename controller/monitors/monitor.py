@@ -90,7 +90,8 @@ class Monitor:
     extra_horizon_s: Callable[[Settings], float] = lambda _settings: 0.0
     """How much longer than its largest window its tally must remember."""
     every_s: int = 1
-    """Its reader looks at ticks that are multiples of this; between, its readings stay."""
+    """1, or a multiple of 10: its reader looks at ticks that are multiples of this, and between
+    them its readings stay, so that what needs minutes costs a tenth."""
 
 
 def label(name: str, value: str) -> Labels:

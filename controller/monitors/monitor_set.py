@@ -105,7 +105,7 @@ class MonitorSet:
         """
         self._age += 1
         self._started_s = at_s if self._started_s is None else self._started_s
-        self._tallies.count_gathered()
+        self._tallies.count_gathered(at_s)
         self._tallies.forget(at_s, self._horizons_s)
         tick = TickView(
             at_s=at_s,

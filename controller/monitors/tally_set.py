@@ -6,28 +6,28 @@ Nothing here judges or waits for a tick, so that it may run in another process t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from controller.monitors import sources
 from controller.monitors.counting.admission import FUTURE_LIMIT_S, admit_rows
 from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.gathering import Gathering
 from controller.monitors.counting.nesting import nested, unnested
 from controller.monitors.layers import MONITORS
-from controller.monitors.monitor import Arrays
+from controller.monitors.monitor import Arrays, Monitor
 from controller.settings import Settings
 from controller.telemetry.batches import TelemetryBatch
 from controller.telemetry.ledger import Ledger
-from controller.telemetry.schema import OUTCOME, SERVED, TALLY_TOPICS
+from controller.telemetry.schema import MODEL, OUTCOME, SERVED, TALLY_TOPICS
 
 GATHERED = (SERVED, OUTCOME)
-"""Topics whose small batches are counted together: what a batch costs is mostly not its rows."""
-GATHERED_ROWS = 1_000
-"""So many are counted at once, or fewer when somebody wants to know."""
+"""Topics whose small batches are counted together."""
+SLOW_EVERY_S = 10
+"""Ticks at which every reader looks: each monitor's ``every_s`` is 1 or a multiple of this."""
 
 
 class TallySet:
@@ -36,13 +36,11 @@ class TallySet:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tallies: dict[str, Any] = {m.name: m.tally(settings) for m in MONITORS}
-        self._of_topic = {
-            topic: tuple(self._tallies[m.name] for m in MONITORS if topic in m.topics)
-            for topic in TALLY_TOPICS
-        }
+        self._quick = _Pool(self._tallies, [m for m in MONITORS if m.every_s == 1])
+        self._slow = _Pool(self._tallies, [m for m in MONITORS if m.every_s > 1])
         self._sources = sources.SourceTally()
         self._ledger = Ledger()
-        self._gathered: dict[tuple[str, int], list[pa.RecordBatch]] = {}
+        self._last_look: float | None = None
         self.broken = dict.fromkeys(TALLY_TOPICS, 0)
         self.late = dict.fromkeys(TALLY_TOPICS, 0)
         self.closed_s: float | None = None
@@ -64,32 +62,20 @@ class TallySet:
         self._sources.update(view)
         if not view.row_count:
             return refused
-        if batch.topic in GATHERED and view.is_whole and view.row_count < GATHERED_ROWS:
-            self._gather(view)
-        else:
-            self.count_gathered()
-            self._count(view)
+        for pool in (self._quick, self._slow):
+            pool.add(view)
         return refused
 
     def _is_ours(self, batch: TelemetryBatch) -> bool:
         return batch.service in ("", self._settings.service)
 
-    def _count(self, view: BatchView) -> None:
-        for tally in self._of_topic[view.topic]:
-            tally.update(view)
-
-    def _gather(self, view: BatchView) -> None:
-        held = self._gathered.setdefault((view.topic, view.partition), [])
-        held.append(view.batch)
-        if sum(batch.num_rows for batch in held) >= GATHERED_ROWS:
-            self.count_gathered()
-
-    def count_gathered(self) -> None:
-        """Count what waits for more of its like."""
-        waiting, self._gathered = self._gathered, {}
-        for (topic, partition), batches in waiting.items():
-            for batch in _joined(batches):
-                self._count(BatchView(topic, partition, batch))
+    def count_gathered(self, at_s: float | None = None) -> None:
+        """Count what waits for more of its like; at a tick, only for those who look at it."""
+        self._quick.count()
+        look = None if at_s is None else at_s // SLOW_EVERY_S
+        if look is None or look != self._last_look:
+            self._slow.count()
+            self._last_look = look
 
     def _count_late(self, view: BatchView) -> int:
         """Events whose window was read before they came; they still count in later windows."""
@@ -152,15 +138,32 @@ class TallySet:
             tally.restore(unnested(arrays, name))
 
 
-def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """Batches of one schema as one; order is kept among them."""
-    by_schema: dict[tuple[str, ...], list[pa.RecordBatch]] = {}
-    for batch in batches:
-        by_schema.setdefault(tuple(batch.schema.names), []).append(batch)
-    return [each[0] if len(each) == 1 else _concatenated(each) for each in by_schema.values()]
+class _Pool:
+    """Tallies whose readers look equally often, and the rows that wait for them."""
 
+    def __init__(self, tallies: Mapping[str, Any], monitors: Sequence[Monitor]) -> None:
+        self._of_topic = {
+            topic: tuple(tallies[m.name] for m in monitors if topic in m.topics)
+            for topic in TALLY_TOPICS
+        }
+        self._waiting = Gathering()
 
-def _concatenated(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
-    joined: pa.RecordBatch = table.to_batches()[0]
-    return joined
+    def add(self, view: BatchView) -> None:
+        """Have these rows counted, now or with others."""
+        if view.topic not in GATHERED:
+            if view.topic == MODEL:  # a reference counts from here on
+                self.count()
+            self._count(view)
+            return
+        self._waiting.add(view)
+        if self._waiting.is_full:
+            self.count()
+
+    def count(self) -> None:
+        """Count all that waits."""
+        for view in self._waiting.take():
+            self._count(view)
+
+    def _count(self, view: BatchView) -> None:
+        for tally in self._of_topic[view.topic]:
+            tally.update(view)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from controller.ports import Message
-from controller.telemetry.conform import NotConform, conform_batch
+from controller.telemetry.conform import NotConform, conform_batch, is_conform
 from controller.telemetry.json_lines import rows_from_json_lines, rows_to_json_lines
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import (
@@ -163,9 +163,15 @@ def _rows(message: Message) -> pa.RecordBatch:
     if encoding != ARROW:
         raise NotConform(f"encoding {encoding!r} is not {ARROW} or {JSON_LINES}")
     try:
-        table = pa.ipc.open_stream(message.value).read_all()
-        table.validate(full=True)
+        with pa.ipc.open_stream(message.value) as stream:
+            batches = list(stream)
+            schema = stream.schema
+        for batch in batches:
+            batch.validate(full=True)
+        as_ours = len(batches) == 1 and is_conform(message.topic, schema)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise NotConform(f"not an Arrow stream: {str(error).splitlines()[0][:200]}") from error
-    _refuse_too_many(table.num_rows)
-    return conform_batch(message.topic, table)
+    _refuse_too_many(sum(batch.num_rows for batch in batches))
+    if as_ours:
+        return batches[0]
+    return conform_batch(message.topic, pa.Table.from_batches(batches, schema))

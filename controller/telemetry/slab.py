@@ -58,6 +58,15 @@ class SlabPart:
         self._batch: pa.RecordBatch | None = None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nobody else has rows of the same slab."""
+        return self.num_rows == int(self.slab.batch.num_rows)
+
+    def is_followed_by(self, other: SlabPart) -> bool:
+        """Whether the other one begins where this one ends."""
+        return other.slab is self.slab and other.start == self.start + self.num_rows
+
+    @property
     def batch(self) -> pa.RecordBatch:
         """The rows as a batch of their own, sliced when first asked for."""
         if self._batch is None:

@@ -66,11 +66,6 @@ class BatchView:
         self._spans: dict[str, tuple[float, float]] = {}
 
     @property
-    def is_whole(self) -> bool:
-        """Whether nobody else has rows of the same slab."""
-        return self.row_count == int(self.part.slab.batch.num_rows)
-
-    @property
     def batch(self) -> pa.RecordBatch:
         return self.part.batch
 
