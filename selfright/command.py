@@ -14,6 +14,7 @@ from controller.origin import check_origin
 from controller.settings import Settings
 from controller.settings_file import read_settings, resolve, with_endpoints
 from selfright import (
+    calibrate_command,
     decisions_command,
     demo_command,
     operator_command,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(decisions_command.app, name="decisions")
 app.add_typer(playbooks_command.app, name="playbooks")
 for module in (
+    calibrate_command,
     demo_command,
     operator_command,
     replay_command,

@@ -17,11 +17,9 @@ from controller.language.findings import Finding
 from controller.language.loading import check, playbook_files, playbook_from_file
 from controller.language.sentences import describe
 from controller.monitors.layers import catalogue_of
-from controller.settings import Settings
-from controller.settings_file import read_settings
+from selfright.settings_at_hand import settings_at_hand
 from selfright.terminal import one_line_errors
 
-DEFAULT_SETTINGS = Path("selfright.yaml")
 _COLOURS = {"error": "bold red", "warning": "yellow"}
 
 app = typer.Typer(help="Check and explain playbooks.", no_args_is_help=True)
@@ -41,7 +39,7 @@ def check_command(
 ) -> None:
     """Check playbooks: one line a finding. Exit code 2 when one is an error."""
     with one_line_errors():
-        known = _settings(settings)
+        known = settings_at_hand(settings)
         files = playbook_files(paths)
         if not files:
             raise BadInput("no YAML files; accepted: files, or folders that hold some")
@@ -60,19 +58,13 @@ def show_command(
 ) -> None:
     """Say in plain sentences what a playbook does."""
     with one_line_errors():
-        known = _settings(settings)
+        known = settings_at_hand(settings)
         playbook = playbook_from_file(path, known, catalogue_of(known))
     console = Console(highlight=False, soft_wrap=True)
     title, *lines = describe(playbook)
     console.print(Text(title, style="bold"))
     for line in lines:
         console.print(Text(line))
-
-
-def _settings(path: Path | None) -> Settings:
-    if path is None and not DEFAULT_SETTINGS.exists():
-        return Settings()
-    return read_settings(path or DEFAULT_SETTINGS)
 
 
 def _print_findings(findings: Sequence[Finding], file_count: int) -> None:

@@ -13,11 +13,8 @@ from rich.table import Table
 
 from controller.core.readings import SignalSpec
 from controller.monitors.layers import catalogue_of
-from controller.settings import Settings
-from controller.settings_file import read_settings
+from selfright.settings_at_hand import settings_at_hand
 from selfright.terminal import one_line_errors
-
-DEFAULT_SETTINGS = Path("selfright.yaml")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,17 +30,11 @@ def signals(
 ) -> None:
     """List the signals that playbooks may name."""
     with one_line_errors():
-        specs = catalogue_of(_settings(settings)).specs.values()
+        specs = catalogue_of(settings_at_hand(settings)).specs.values()
     if as_json:
         typer.echo(json.dumps([asdict(spec) for spec in specs], indent=2))
     else:
         Console(highlight=False).print(_table(list(specs)))
-
-
-def _settings(path: Path | None) -> Settings:
-    if path is None and not DEFAULT_SETTINGS.exists():
-        return Settings()
-    return read_settings(path or DEFAULT_SETTINGS)
 
 
 def _table(specs: list[SignalSpec]) -> Table:

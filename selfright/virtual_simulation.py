@@ -27,6 +27,7 @@ from simulator.scenario.model import Scenario
 
 if TYPE_CHECKING:
     from simulator.virtual.outcome import Outcome
+    from simulator.virtual.run import Look
 
 AS_EXPECTED, NOT_MET, INVARIANT_BROKEN = 0, 1, 3
 REPORT_SUFFIXES = (".html", ".png")
@@ -88,12 +89,20 @@ def exit_code(outcome: Outcome) -> int:
     return AS_EXPECTED if outcome.passed else NOT_MET
 
 
-def run_shown(scenario: Scenario, seed: int, command: str, log: Path | None) -> Outcome:
+def run_shown(
+    scenario: Scenario,
+    seed: int,
+    command: str,
+    log: Path | None,
+    look: Look | None = None,
+) -> Outcome:
     """The run, under a bar on standard error."""
     from simulator.virtual.run import run_scenario  # noqa: PLC0415  (the whole world: slow to import)
 
     with progress_bar(scenario.name) as progress:
-        return run_scenario(scenario, seed, command=command, progress=progress, log_dir=log)
+        return run_scenario(
+            scenario, seed, command=command, progress=progress, log_dir=log, look=look
+        )
 
 
 @contextmanager

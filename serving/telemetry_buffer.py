@@ -26,6 +26,9 @@ MOST_ROWS_HELD = 20_000
 MOST_ROWS_A_BATCH = 2_000
 RECONNECT_S = 1.0
 Row = Mapping[str, Any]
+MakesRow = Callable[[], Row]
+"""Called in the sending thread, many in a row: made one by one, each between two requests, a row
+costs several times as much, and its request waits for it."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +52,7 @@ class TelemetryBuffer:
         self._producer_id = uuid.uuid4().hex
         self._seqs: dict[tuple[str, int], int] = defaultdict(int)
         self._lock = threading.Lock()
-        self._rings: dict[str, deque[tuple[int, Row]]] = {}
+        self._rings: dict[str, deque[tuple[int, Row | MakesRow]]] = {}
         self._overflowed_rows = 0
         self._sent_rows = 0
         self._sent_batches = 0
@@ -61,8 +64,8 @@ class TelemetryBuffer:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, topic: str, row: Row, partition: int | None = None) -> None:
-        """Queue one row. ``partition``: another than this producer's own, for outcomes."""
+    def put(self, topic: str, row: Row | MakesRow, partition: int | None = None) -> None:
+        """Queue one row, or what makes it. ``partition``: another than this producer's own, for outcomes."""
         where = self._partition if partition is None else partition
         with self._lock:
             ring = self._rings.setdefault(topic, deque())
@@ -113,12 +116,14 @@ class TelemetryBuffer:
             self._put_back(refused)
         return not refused
 
-    def _send(self, topic: str, ring: deque[tuple[int, Row]]) -> list[tuple[int, Row]]:
+    def _send(
+        self, topic: str, ring: deque[tuple[int, Row | MakesRow]]
+    ) -> list[tuple[int, Row | MakesRow]]:
         """Send by partition; return what was refused, in order."""
-        by_partition: dict[int, list[Row]] = defaultdict(list)
+        by_partition: dict[int, list[Row | MakesRow]] = defaultdict(list)
         for partition, row in ring:
             by_partition[partition].append(row)
-        refused: list[tuple[int, Row]] = []
+        refused: list[tuple[int, Row | MakesRow]] = []
         for partition, rows in by_partition.items():
             for start in range(0, len(rows), MOST_ROWS_A_BATCH):
                 batch = rows[start : start + MOST_ROWS_A_BATCH]
@@ -127,7 +132,7 @@ class TelemetryBuffer:
                     break
         return refused
 
-    def _send_batch(self, topic: str, partition: int, rows: list[Row]) -> bool:
+    def _send_batch(self, topic: str, partition: int, rows: list[Row | MakesRow]) -> bool:
         assert self._writer is not None
         headers = headers_for(
             producer_id=self._producer_id,
@@ -135,7 +140,7 @@ class TelemetryBuffer:
             service=self._service,
             region=self._region,
         )
-        value = encode_arrow(topic, rows)
+        value = encode_arrow(topic, [row() if callable(row) else row for row in rows])
         if not self._writer.send(topic, value, headers=headers, partition=partition):
             return False
         self._seqs[topic, partition] += 1
@@ -143,7 +148,7 @@ class TelemetryBuffer:
         self._sent_batches += 1
         return True
 
-    def _put_back(self, refused: Mapping[str, list[tuple[int, Row]]]) -> None:
+    def _put_back(self, refused: Mapping[str, list[tuple[int, Row | MakesRow]]]) -> None:
         with self._lock:
             for topic, rest in refused.items():
                 ring = self._rings.setdefault(topic, deque())

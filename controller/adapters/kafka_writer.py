@@ -173,7 +173,8 @@ class KafkaBusWriter(BusWriter):
                 enable_idempotence=False,
                 max_in_flight_requests_per_connection=1,
                 acks="all",
-                linger_ms=5,
+                linger_ms=0,  # who calls has gathered already
+                metrics_enabled=False,
                 batch_size=256_000,
                 max_block_ms=MAX_BLOCK_MS,
                 max_request_size=LARGEST_MESSAGE_BYTES + 48_000,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from controller.telemetry.arrow_columns import column_of
 from controller.telemetry.conform import SEGMENT_TYPE
 from controller.telemetry.schema import SCHEMAS, SEGMENT_PREFIX
 
@@ -54,7 +55,7 @@ def batch_from_columns(topic: str, columns: Mapping[str, Sequence[Any]]) -> pa.R
     count = len(next(iter(columns.values()))) if columns else 0
     fields = [*schema, *(pa.field(name, SEGMENT_TYPE) for name in segments)]
     arrays = [
-        pa.array(columns[field.name], field.type)
+        column_of(columns[field.name], field.type)
         if field.name in columns
         else pa.nulls(count, field.type)
         for field in fields
@@ -69,7 +70,7 @@ def _batch(
     segments = _segments(known, names)
     fields = [*schema, *(pa.field(name, SEGMENT_TYPE) for name in segments)]
     arrays = [
-        pa.array([row.get(field.name) for row in rows], field.type)
+        column_of([row.get(field.name) for row in rows], field.type)
         if field.name in names
         else pa.nulls(len(rows), field.type)
         for field in fields

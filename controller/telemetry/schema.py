@@ -21,6 +21,10 @@ OPERATOR = "selfright.operator"
 CHANGE = "selfright.change"
 TALLY_TOPICS = (SERVED, OUTCOME, REPLICA, FEATURE, MODEL)
 TOPICS = (*TALLY_TOPICS, WORK, OPERATOR, CHANGE)
+WORKER_TOPICS = (SERVED, OUTCOME)
+"""What tally workers count in the controller's place, where there are any."""
+TALLY = "selfright.tally"
+"""What workers counted (see `tally_log`): no rows, hence none of ``TOPICS``."""
 DEAD_LETTER_SUFFIX = ".dead"
 
 SEGMENT_PREFIX = "segment."

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from controller.adapters.memory_bus import MemoryBus
 from controller.adapters.memory_store import MemoryPlanStore
 from controller.core.playbook import Playbook
+from controller.core.readings import Readings
 from controller.language.loading import load_playbooks
 from controller.monitors.layers import catalogue_of
 from controller.ports import GENESIS
@@ -44,6 +45,8 @@ PROGRESS_EVERY = 60
 
 Progress = Callable[[float], None]
 """Told the share of the run that is over."""
+Look = Callable[[float, Readings], None]
+"""Shown the readings of each tick, good until it returns."""
 
 
 def run_scenario(
@@ -54,13 +57,15 @@ def run_scenario(
     progress: Progress | None = None,
     log_dir: Path | None = None,
     stepwise: bool = False,
+    look: Look | None = None,
 ) -> Outcome:
     """Run it to its end. ``log_dir``: keep journal and decision log there.
 
-    ``stepwise`` serves every request one by one: the reference. Raise BadInput for playbooks that
+    ``stepwise`` serves every request one by one: the reference. ``look`` sees every tick. Raise BadInput for playbooks that
     cannot be loaded.
     """
-    return VirtualRun(scenario, seed, log_dir=log_dir, stepwise=stepwise).run(command, progress)
+    made = VirtualRun(scenario, seed, log_dir=log_dir, stepwise=stepwise, look=look)
+    return made.run(command, progress)
 
 
 class VirtualRun:
@@ -73,7 +78,9 @@ class VirtualRun:
         *,
         log_dir: Path | None = None,
         stepwise: bool = False,
+        look: Look | None = None,
     ) -> None:
+        self._look = look
         settings, spec = scenario.settings, scenario.world
         self.scenario = scenario
         self.seed = seed
@@ -147,6 +154,8 @@ class VirtualRun:
         else:
             self.host.run_tick()
         self.post.look()
+        if self._look is not None:
+            self._look(self.host.last.at_s, self.host.last.readings)
         new = self._new_records()
         for document in self.recorder.look(self.host.last, new, self.kernel.now_s):
             if document["command_id"]:

@@ -1,0 +1,136 @@
+"""Whether the false actions that `selfright calibrate` expects are those that come.
+
+``python -m benchmarks.calibrate [--quick] [--json]``. Rules whose borders healthy readings pass now
+and then are calibrated on some weeks; other weeks by other seeds are then counted. The full form
+also runs the whole path, from requests to opened incidents, for two weeks of virtual time (about
+forty minutes).
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.figure import Figure, run_benchmark
+from controller.calibration.healthy import HealthyPeriod, HealthyRecorder
+from controller.calibration.rules import Calibration, actions_in, calibrate, keys_of
+from controller.core.playbook import Playbook
+from controller.language.loading import load_playbooks
+from controller.monitors.layers import catalogue_of
+from controller.settings import Settings
+from simulator.healthy_readings import WEEK_S, HealthyReadings, HealthyService
+from simulator.scenario.loading import scenario_from_file
+from simulator.scenario.shipped import find_scenario
+from simulator.virtual.run import run_scenario
+
+SEED = 1
+LEARNT_WEEKS = 8
+BUDGET = "1 per 60d"
+DAY_S = 86_400.0
+PLAYBOOK = """\
+version: 1
+playbook: {name}
+owner: benchmark
+why: A border that healthy readings pass now and then.
+when: {when}
+no_data: hold
+do:
+  - notify: {{channel: oncall, message: passed}}
+clear_when: {clear}
+guards: {{autonomy: auto, cooldown: 10m, budget: 1000 per 1h}}
+"""
+TIGHT = {
+    "slow": ("arm_latency_ms.p95{arm=primary} > 60ms for 2s", "arm_latency_ms.p95{arm=primary}"),
+    "bad": ("arm_bad{arm=primary} > 3.5% for 1s", "arm_bad{arm=primary}"),
+    "silent": ("source.silent_s{topic=outcome} > 8s", "source.silent_s{topic=outcome}"),
+}
+CLEAR = {"slow": "< 50ms for 10s", "bad": "< 2% for 10s", "silent": "< 3s for 10s"}
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (when, signal) in TIGHT.items():
+            clear = f"{signal} {CLEAR[name]}"
+            text = PLAYBOOK.format(name=name, when=_quoted(when), clear=_quoted(clear))
+            (Path(folder) / f"{name}.yaml").write_text(text)
+        settings = Settings(playbooks=Path(folder))
+        tight = load_playbooks(Path(folder), settings, catalogue_of(settings))
+        shipped = load_playbooks(Path("playbooks"), settings, catalogue_of(settings))
+        weeks = 12 if quick else 200
+        yield _weeks("rules that err now and then", tight, settings, weeks)
+        yield _weeks("the shipped rules", shipped, settings, weeks)
+        yield _whole_path(tight, Path(folder), 0.1 if quick else 14.0)
+
+
+def _quoted(condition: str) -> str:
+    return f'"{condition}"'
+
+
+def _weeks(what: str, rules: Sequence[Playbook], settings: Settings, weeks: int) -> Figure:
+    judged = settings.for_judge(catalogue_of(settings))
+    keys = keys_of(rules, judged)
+    learning = HealthyReadings(HealthyService(), SEED)
+    learnt = _joined([learning.week(keys) for _ in range(LEARNT_WEEKS)])
+    found = calibrate(rules, judged, learnt, BUDGET, SEED)
+    later = HealthyReadings(HealthyService(), SEED + 1)
+    actions = sum(actions_in(rules, judged, later.week(keys)) for _ in range(weeks))
+    return _figure(f"false actions of {what}, {weeks} weeks", actions, weeks * WEEK_S, found)
+
+
+def _joined(periods: Sequence[HealthyPeriod]) -> HealthyPeriod:
+    series = {key: np.concatenate([p.series[key] for p in periods]) for key in periods[0].series}
+    return HealthyPeriod(0.0, series, sum(p.length for p in periods))
+
+
+def _whole_path(rules: Sequence[Playbook], folder: Path, days: float) -> Figure:
+    """Requests, telemetry, monitors, judge: incidents opened, against what readings promised."""
+    path = find_scenario("nothing")
+    scenario = scenario_from_file(path, playbooks=folder)
+    traffic = replace(scenario.world.traffic, day_ratio=2.3, burstiness=0.2)
+    world = replace(scenario.world, traffic=traffic)
+    scenario = replace(scenario, world=world, faults=(), expectations=())
+    judged = scenario.settings.for_judge(catalogue_of(scenario.settings))
+    learning = HealthyRecorder(keys_of(rules, judged))
+    seconds = days * DAY_S
+    run_scenario(replace(scenario, duration_s=seconds), SEED, look=learning.take)
+    found = calibrate(rules, judged, learning.period(), BUDGET, SEED)
+    outcome = run_scenario(replace(scenario, duration_s=seconds), SEED + 1)
+    opened = sum(record["phase"] == "opened" for record in outcome.records)
+    return _figure(f"incidents opened in {days:g} days of the whole path", opened, seconds, found)
+
+
+def _figure(name: str, actions: int, seconds: float, found: Calibration) -> Figure:
+    """``value`` was counted, ``baseline`` was expected; both are actions per week.
+
+    It holds when the count is one that some rate of the stated interval brings (95 % Poisson).
+    """
+    low, high = (rate * WEEK_S for rate in found.interval_per_s)
+    least, most = (
+        stats.poisson.ppf(0.025, low / WEEK_S * seconds),
+        stats.poisson.ppf(0.975, high / WEEK_S * seconds),
+    )
+    counted, expected = actions / seconds * WEEK_S, found.expected_per_s * WEEK_S
+    return Figure(
+        name,
+        counted,
+        "per week",
+        expected,
+        counted / expected if expected else None,
+        f"within the stated {low:.2f} to {high:.2f} per week",
+        bool(least <= actions <= most),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when every goal holds in this run, else 1."""
+    return run_benchmark(__doc__ or "", arguments, figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

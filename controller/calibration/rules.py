@@ -1,0 +1,110 @@
+"""The expected false actions of each rule that acts, and of all, against what is affordable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from controller.calibration.healthy import HealthyPeriod
+from controller.calibration.margins import Numbers, margins
+from controller.core.binding import bind, targets_of
+from controller.core.conditions import comparisons, key_of
+from controller.core.playbook import Autonomy, Playbook
+from controller.core.readings import SignalKey
+from controller.core.settings import JudgeSettings
+from controller.language.quantities import budget
+from controller.statistics.tail_rate import TailRate, run_maxima, tail_rate
+
+ACTING = (Autonomy.AUTO, Autonomy.APPROVE)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRate:
+    """One playbook on one target. Rates are actions per second; ``crossings`` were seen."""
+
+    playbook: str
+    target: str | None
+    rate: TailRate
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``verdict``: the interval lies within the budget, above it, or reaches across it."""
+
+    rules: tuple[RuleRate, ...]
+    expected_per_s: float
+    interval_per_s: tuple[float, float]
+    budget_per_s: float
+    verdict: Literal["holds", "exceeded", "not shown"]
+
+
+def acting(playbooks: Iterable[Playbook]) -> tuple[Playbook, ...]:
+    """Those that may change something; the others cost nobody anything."""
+    return tuple(p for p in playbooks if p.guards.autonomy in ACTING)
+
+
+def keys_of(playbooks: Iterable[Playbook], settings: JudgeSettings) -> frozenset[SignalKey]:
+    """What the rules that act read to decide."""
+    return frozenset(
+        key_of(leaf.quantity, settings)
+        for playbook, _ in _bound(acting(playbooks), settings)
+        for leaf in comparisons(playbook.when)
+    )
+
+
+def calibrate(
+    playbooks: Iterable[Playbook],
+    settings: JudgeSettings,
+    period: HealthyPeriod,
+    false_actions: str,
+    seed: int,
+) -> Calibration:
+    """Rates from a healthy period. A playbook acts at most once per cooldown.
+
+    ``false_actions`` is a budget like ``1 per 60d``. Raise ValueError when it is not, KeyError for
+    a reading that the period does not have.
+    """
+    random = np.random.default_rng(seed)
+    rules = [
+        RuleRate(playbook.name, target, tail_rate(far, 1.0, gap, random))
+        for playbook, target, far, gap in _judged(playbooks, settings, period)
+    ]
+    expected_per_s = sum(rule.rate.expected_per_s for rule in rules)
+    draws = np.sum([rule.rate.draws for rule in rules], axis=0) if rules else np.zeros(1)
+    low, high = (float(x) for x in np.quantile(draws, (0.025, 0.975)))
+    count, within_s = budget(false_actions)
+    afford = count / within_s
+    verdict: Literal["holds", "exceeded", "not shown"] = "not shown"
+    if high <= afford:
+        verdict = "holds"
+    elif min(low, expected_per_s) > afford:
+        verdict = "exceeded"
+    return Calibration(tuple(rules), expected_per_s, (low, high), afford, verdict)
+
+
+def actions_in(
+    playbooks: Iterable[Playbook], settings: JudgeSettings, period: HealthyPeriod
+) -> int:
+    """How often the rules that act would have acted, each at most once per cooldown."""
+    judged = _judged(playbooks, settings, period)
+    return sum(len(run_maxima(far, 0.0, gap)) for _, _, far, gap in judged)
+
+
+def _judged(
+    playbooks: Iterable[Playbook], settings: JudgeSettings, period: HealthyPeriod
+) -> Iterator[tuple[Playbook, str | None, Numbers, int]]:
+    """Each rule, its target, how far it was from being met, and its cooldown in seconds."""
+    for playbook, target in _bound(acting(playbooks), settings):
+        far = margins(playbook.when, playbook.no_data, settings, period)
+        yield playbook, target, far, max(1, round(playbook.guards.cooldown_s))
+
+
+def _bound(
+    playbooks: Iterable[Playbook], settings: JudgeSettings
+) -> Iterator[tuple[Playbook, str | None]]:
+    for playbook in playbooks:
+        for target in targets_of(playbook, settings):
+            yield bind(playbook, target), target
