@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 import tracemalloc
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
@@ -102,7 +103,7 @@ def _river_per_s(batch: pa.RecordBatch, events: int, *, with_segments: bool) -> 
 def _at_50_per_s(seconds: int) -> Iterator[Figure]:
     tracemalloc.start()
     monitors = _watching()
-    source, numbers = served_events(2_000, START_S, seed=1), count()
+    source, numbers = served_events(2_000, START_S, seed=1), defaultdict(count)
     took_s = []
     for second in range(HISTORY_S + seconds):
         if second == HISTORY_S:
@@ -136,7 +137,7 @@ def _at_50_per_s(seconds: int) -> Iterator[Figure]:
 
 
 def _messages(
-    source: pa.RecordBatch, second: int, numbers: Iterator[int]
+    source: pa.RecordBatch, second: int, numbers: defaultdict[str, Iterator[int]]
 ) -> list[tuple[str, bytes, int]]:
     """What one router, two replicas and a few clicks send in a second."""
     first = second * RATE_PER_S % (source.num_rows - RATE_PER_S)
@@ -144,14 +145,16 @@ def _messages(
     rows = _later(rows, second + START_S - rows.column("done_at_s")[0].as_py())
     cuts = np.linspace(0, RATE_PER_S, BATCHES_PER_S + 1).astype(int)
     found = [
-        (SERVED, encode_arrow(SERVED, rows.slice(a, b - a)), next(numbers))
+        (SERVED, encode_arrow(SERVED, rows.slice(a, b - a)), next(numbers[SERVED]))
         for a, b in pairwise(cuts)
     ]
     at_s = float(START_S + second)
     clicked = rows.slice(0, 3).to_pylist()
-    found.append((OUTCOME, encode_arrow(OUTCOME, [_click(row) for row in clicked]), next(numbers)))
+    found.append(
+        (OUTCOME, encode_arrow(OUTCOME, [_click(row) for row in clicked]), next(numbers[OUTCOME]))
+    )
     reports = [_report(kind, n, at_s) for kind in ("router", "arm") for n in range(2)]
-    found.append((REPLICA, encode_arrow(REPLICA, reports), next(numbers)))
+    found.append((REPLICA, encode_arrow(REPLICA, reports), next(numbers[REPLICA])))
     return found
 
 

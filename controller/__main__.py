@@ -43,7 +43,8 @@ from controller.shell.playbook_watch import PlaybookWatch
 from controller.shell.readings_file import ReadingsFile
 from controller.shell.snapshots import Snapshots, resume
 from controller.telemetry.ledger import Ledger
-from controller.telemetry.schema import TOPICS
+from controller.telemetry.schema import TOPICS, WORKER_TOPICS
+from controller.telemetry.tally_log import LOG as LOG_PARTITION
 
 LOG = logging.getLogger("controller")
 READY_FILE = Path("run") / "controller.ready"
@@ -78,7 +79,7 @@ def run(settings: Settings, *, dry_run: bool) -> None:
     folder = settings.data_dir / "dry-run" if dry_run else settings.data_dir
     with ExitStack() as parts:
         parts.enter_context(only_one(folder, "controller", _IN_USE))
-        monitors = MonitorSet(settings)
+        monitors = MonitorSet(settings, by_workers=settings.tally_workers > 0)
         clock = WallClock()
         watch = _watch(settings, folder, monitors.catalogue)
         _stop_on_signal(clock, watch, stopping := [False])
@@ -108,7 +109,10 @@ def _connect(
     copy = LocalCopy(folder / "decisions")
     metrics = ControllerMetrics(settings.endpoints.metrics_port)
     parts.callback(metrics.close)
-    assigned = [(topic, number) for topic in TOPICS for number in range(settings.partitions)]
+    own = [t for t in TOPICS if not (settings.tally_workers and t in WORKER_TOPICS)]
+    assigned = [(topic, number) for topic in own for number in range(settings.partitions)]
+    if settings.tally_workers:
+        assigned.append(LOG_PARTITION)
     reader = KafkaBusReader(
         settings.endpoints.kafka, assigned, positions, topic_partitions=settings.partitions
     )

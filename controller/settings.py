@@ -111,6 +111,15 @@ class Objective(_Strict):
     threshold: float | None = None
     window_s: float = Field(default=30 * 86_400.0, ge=3_600.0, le=90 * 86_400.0)
 
+    @model_validator(mode="after")
+    def _threshold_fits_the_indicator(self) -> Objective:
+        if self.indicator == "availability" and self.threshold is not None:
+            raise ValueError("availability takes no threshold")
+        if self.indicator in ("latency", "cost") and not (self.threshold or 0.0) > 0.0:
+            unit = "ms" if self.indicator == "latency" else "money per 1,000 slates"
+            raise ValueError(f"{self.indicator} needs a threshold; accepted: {unit}, above 0")
+        return self
+
 
 class Settings(_Strict):
     """The whole file. Paths are relative to the file's folder."""
@@ -135,6 +144,9 @@ class Settings(_Strict):
     feature_groups: tuple[Name, ...] = ("user_recent", "item_hour")
     segments: dict[Name, tuple[str, ...]] = {"platform": ("ios", "android", "web")}
     partitions: int = Field(default=1, ge=1, le=1_000)
+    tally_workers: int = Field(default=0, ge=0, le=64)
+    """Processes that count served requests and outcomes, each its share of the partitions; 0: the
+    controller counts them itself."""
     input_sample_share: Share = 0.2
     """Share of served rows that carry the model's input row (for drift)."""
     prices: Prices = Prices()
@@ -144,7 +156,7 @@ class Settings(_Strict):
             "latency": Objective(indicator="latency", target=0.95, threshold=200.0),
         }
     )
-    false_actions: Annotated[str, Field(pattern=r"^\d+ per \d+(h|d|w)$")] = "1 per 60d"
+    false_actions: Annotated[str, Field(pattern=r"^[1-9]\d{0,5} per [1-9]\d{0,5}(h|d)$")] = "1 per 60d"
     """How many false actions over all rules that act are affordable; `calibrate` checks them."""
     false_drift_per_day: float = Field(default=1.0, gt=0.0, le=1_000.0)
     """How many false drift decisions a day are affordable, over all inputs of all arms."""

@@ -32,12 +32,19 @@ class ReferenceBins:
     """How one model input was distributed in training.
 
     ``counts[i]`` covers (edges[i-1], edges[i]], so there is one count more than edges.
+    ``covariance``, row by row: the long-run covariance per row of the indicators of those bins and
+    null, in the training rows' own order; empty where there were too few. ``categories``: all
+    values, ascending, of an input that has few; empty for a number. ``mean_contribution``: what the
+    input added to the score of the first item, on average; None where no model said.
     """
 
     feature: str
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     null_count: int = 0
+    covariance: tuple[float, ...] = ()
+    categories: tuple[float, ...] = ()
+    mean_contribution: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +144,22 @@ def read_arrays(root: Path, manifest: Manifest) -> dict[str, Array]:
 
 
 def _manifest(document: Mapping[str, Any]) -> Manifest:
-    reference = tuple(
-        ReferenceBins(b["feature"], tuple(b["edges"]), tuple(b["counts"]), b["null_count"])
-        for b in document["reference"]
-    )
+    reference = tuple(_reference_bins(bins) for bins in document["reference"])
     names = {f.name for f in fields(Manifest)} - {"reference"}
     return Manifest(reference=reference, **{name: document[name] for name in names})
+
+
+def _reference_bins(document: Mapping[str, Any]) -> ReferenceBins:
+    """Versions of before know neither covariance, categories nor contributions."""
+    return ReferenceBins(
+        document["feature"],
+        tuple(document["edges"]),
+        tuple(document["counts"]),
+        document["null_count"],
+        tuple(document.get("covariance", ())),
+        tuple(document.get("categories", ())),
+        document.get("mean_contribution"),
+    )
 
 
 def _npy(array: Array) -> bytes:

@@ -122,8 +122,28 @@ class Factorization:
         inputs["top_affinity"] = float(affinity[best].mean()) if len(best) else 0.0
         inputs["top_heat"] = float(hour.heat[best].mean()) if len(best) else 0.0
         return Scored(
-            tuple(self._item_ids[row] for row in best), tuple(scores[best].tolist()), inputs
+            tuple(self._item_ids[row] for row in best),
+            tuple(scores[best].tolist()),
+            inputs,
+            self._contributions(user, recent, rows, hour, int(best[0])) if len(best) else {},
+            diversity_of(self._directions[best]),
         )
+
+    def _contributions(
+        self, user: Vector, recent: Vector, rows: Sequence[int], hour: _Hour, first: int
+    ) -> dict[str, float]:
+        """The terms of the first item's score, each under the input it comes from; they sum to it.
+
+        ``item_clicks`` is the item's own and no input.
+        """
+        w, item = self._weights, self._factors.items[first]
+        return {
+            "user_norm": w.user * float(user @ item),
+            "recent_affinity": w.recent * float(recent @ item),
+            "top_heat": w.hot * float(hour.heat[first]),
+            "recent_known_share": w.repeat if first in rows else 0.0,
+            "item_clicks": w.item * float(self._factors.item_bias[first]),
+        }
 
     def user_vector(self, user_id: int) -> Vector:
         """(dims,); zeros for a user it does not know."""
@@ -170,6 +190,20 @@ class Factorization:
         w = self._weights
         bonus = np.float32(w.hot) * heat + np.float32(w.item) * self._factors.item_bias
         return _Hour(source=counts, heat=heat, bonus=bonus)
+
+
+def diversity_of(directions: Vector) -> float | None:
+    """Mean over pairs of 1 minus cosine (intra-list diversity, Ziegler et al. 2005).
+
+    ``directions``: (items, dims), each of length 1 or 0. None for fewer than two items.
+    """
+    count = len(directions)
+    if count < 2:
+        return None
+    # The cosines of all ordered pairs, and of each with itself, are the square of the sum.
+    total = directions.sum(axis=0)
+    cosines = float(total @ total) - float(np.vdot(directions, directions))
+    return min(2.0, max(0.0, 1.0 - cosines / (count * (count - 1))))
 
 
 def to_arrays(factors: Factors) -> dict[str, Array]:

@@ -22,6 +22,7 @@ from selfright import (
     replay_command,
     signals_command,
     simulate_command,
+    slo_command,
     status_command,
 )
 from selfright.terminal import one_line_errors, refusal, say
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(decisions_command.app, name="decisions")
 app.add_typer(playbooks_command.app, name="playbooks")
+app.add_typer(slo_command.app, name="slo")
 for module in (
     calibrate_command,
     demo_command,

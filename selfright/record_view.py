@@ -22,6 +22,7 @@ PHASE_STYLES = {
     "escalated": "bold red",
     "expired": "red",
     "blocked": "magenta",
+    "explained": "yellow",
     "operator": "bold blue",
     "elected": "dim",
     "work": "blue",
@@ -54,6 +55,8 @@ def record_panel(document: Mapping[str, Any]) -> Panel:
     """All of one record."""
     parts: list[RenderableType] = [Text(str(document["sentence"]), style="bold")]
     parts.append(_facts(document))
+    if document["details"].get("causes"):
+        parts.append(_causes(document["details"]["causes"]))
     if document["conditions"]:
         parts.append(_conditions(document["conditions"]))
     parts += [
@@ -103,7 +106,7 @@ def _facts(document: Mapping[str, Any]) -> Table:
         if document.get(name):
             grid.add_row(Text(label, "dim"), Text(str(document[name])))
     for name, value in sorted(document["details"].items()):
-        if value not in ([], {}, "", None):
+        if name != "causes" and value not in ([], {}, "", None):
             grid.add_row(Text(name.replace("_", " "), "dim"), Text(_plain(value)))
     return grid
 
@@ -125,6 +128,29 @@ def _conditions(conditions: Sequence[Mapping[str, Any]]) -> Table:
             f"{seen['held_s']:g} s",
         )
     return table
+
+
+def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
+    """The likeliest first. What is only close in time explains no known share."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("", "cause", "explains", "n", "what was seen"):
+        table.add_column(name, justify="right" if name in ("", "explains", "n") else "left")
+    for rank, cause in enumerate(causes, 1):
+        share = cause["share"]
+        table.add_row(
+            str(rank),
+            Text(_named_cause(cause)),
+            "-" if share is None else f"{share:.0%}",
+            str(cause["support"] or "-"),
+            Text(cause["sentence"]),
+        )
+    return table
+
+
+def _named_cause(cause: Mapping[str, Any]) -> str:
+    """What happened before is told by its sentence alone."""
+    is_event = cause["kind"] in ("plan", "change")
+    return str(cause["kind"]) if is_event else f"{cause['kind']} {cause['what']}"
 
 
 def _claims(document: Mapping[str, Any]) -> RenderableType:

@@ -93,7 +93,11 @@ def _run(
         resolved = _resolved(settings, broker, redis)
         path = write_run_settings(resolved)
         supervisor.start(
-            [_python_child(name, path, resolved, secrets) for name in CHILDREN], stopping.is_set
+            [
+                _python_child(name, path, resolved, secrets)
+                for name in (*CHILDREN, *_counting(resolved))
+            ],
+            stopping.is_set,
         )
         if not stopping.is_set():
             say(f"ready: POST {_url(resolved)}/recommend (Ctrl-C stops everything)")
@@ -142,8 +146,18 @@ def _python_child(
         # Ray's daemons listen on every interface; serving starts them and workers join them.
         environment[RAY_TOKEN_ENV] = secrets[RAY_TOKEN_ENV]
         environment["RAY_AUTH_MODE"] = "token"
-    arguments = [*CHILDREN[name], "--settings", str(path)]
+    words = {**CHILDREN, **_counting(settings)}[name]
+    arguments = [*words, "--settings", str(path)]
     return PythonChild(name, arguments, settings.data_dir, environment)
+
+
+def _counting(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The tally workers that settings ask for."""
+    count = settings.tally_workers
+    return {
+        f"tally-worker-{index}": ("controller.tally_worker", "--worker", f"{index}/{count}")
+        for index in range(count)
+    }
 
 
 def _url(settings: Settings) -> str:

@@ -76,7 +76,12 @@ class ArmReplica:
                 raise ModelNotLoaded(self._arm)
             served = await self._features.read(query.user_hash)
             answer = self._models.answer(self._arm, query, served.values)
-            return replace(answer, ages_s=served.ages_s, defaulted=served.defaulted)
+            return replace(
+                answer,
+                ages_s=served.ages_s,
+                defaulted=served.defaulted,
+                not_found=served.not_found,
+            )
         finally:
             self._in_flight -= 1
 

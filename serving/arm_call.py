@@ -28,6 +28,11 @@ class ArmAnswer:
     defaulted: tuple[str, ...] = ()
     inputs: Mapping[str, float] = field(default_factory=dict)
     cpu_ms: float = 0.0
+    not_found: tuple[str, ...] = ()
+    """Feature groups that were read well but hold nothing of this user or of any item."""
+    contributions: Mapping[str, float] = field(default_factory=dict)
+    diversity: float | None = None
+    """Both as in `models.recommender.Scored`."""
 
 
 class PendingAnswer(Protocol):

@@ -51,11 +51,15 @@ def key_prefix(service: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ServedFeatures:
-    """Values for one request. ``ages_s`` by group; a group in ``defaulted`` has no age."""
+    """Values for one request. ``ages_s`` by group; a group in ``defaulted`` has no age.
+
+    ``not_found``: groups that were read well but hold nothing of this user or of any item.
+    """
 
     values: FeatureValues
     ages_s: Mapping[str, float]
     defaulted: tuple[str, ...]
+    not_found: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,10 @@ class FeatureReader:
             for group, at_s in self._complete_to_s.items()
             if group not in defaulted
         }
-        return ServedFeatures(FeatureValues(items or (), self._item_hour), ages_s, defaulted)
+        held = {USER_RECENT: items, ITEM_HOUR: self._item_hour}
+        not_found = tuple(group for group in GROUPS if group not in defaulted and not held[group])
+        values = FeatureValues(items or (), self._item_hour)
+        return ServedFeatures(values, ages_s, defaulted, not_found)
 
     async def refresh(self) -> bool:
         """Read watermarks and counters once; False when that failed and memory stays as it is."""

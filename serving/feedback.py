@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from controller.errors import BadInput
-from controller.telemetry.schema import OUTCOME
+from controller.telemetry.schema import OUTCOME, SEGMENT_PREFIX
 from serving.feedback_token import derived_event_id, verify
 from serving.requests import FeedbackRequest
 from serving.routing.identity import partition_of
@@ -49,6 +49,8 @@ class Feedback:
                 "arm": labels.arm or None,
                 "evaluation_id": labels.evaluation_id,
                 "propensities": [{"arm": a, "chance": c} for a, c in labels.propensities.items()],
+                "top_score": labels.top_score,
+                **{SEGMENT_PREFIX + name: value for name, value in labels.segments.items()},
             },
             partition=partition_of(labels.request_id),
         )

@@ -11,11 +11,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.errors import Rejected
 
-TOKEN_FORMAT = 1
+TOKEN_FORMAT = 2
+_FIRST_FORMAT = 1
+"""Knew neither score nor segments. Accepted, so that an upgrade loses no click under way."""
 _MAC_BYTES = 32
 
 
@@ -34,6 +36,10 @@ class TokenLabels:
     at_s: float
     expires_at_s: float
     slate_length: int
+    top_score: float | None = None
+    """Of the arm drawn; None where another one answered or a bot asked, whose clicks say nothing
+    of its scores."""
+    segments: Mapping[str, str] = field(default_factory=dict)
 
 
 def sign(key: bytes, labels: TokenLabels) -> str:
@@ -48,6 +54,8 @@ def sign(key: bytes, labels: TokenLabels) -> str:
             labels.at_s,
             labels.expires_at_s,
             labels.slate_length,
+            labels.top_score,
+            dict(labels.segments),
         ],
         separators=(",", ":"),
     ).encode()
@@ -65,13 +73,23 @@ def verify(key: bytes, token: str, now_s: float) -> TokenLabels:
     if not hmac.compare_digest(mac, hmac.digest(key, content, "sha256")):
         raise BadToken("token: not signed by this service")
     version, *fields = json.loads(content)
-    if version != TOKEN_FORMAT:
+    if version == _FIRST_FORMAT:
+        fields = [*fields, None, {}]
+    elif version != TOKEN_FORMAT:
         raise BadToken(f"token: format {version} is not {TOKEN_FORMAT}")
-    request_id, arm, evaluation_id, chances, at_s, expires_at_s, length = fields
+    request_id, arm, evaluation_id, chances, at_s, expires_at_s, length, score, segments = fields
     if now_s >= expires_at_s:
         raise BadToken(f"token: expired {now_s - expires_at_s:.0f} s ago")
     return TokenLabels(
-        bytes.fromhex(request_id), arm, evaluation_id, chances, at_s, expires_at_s, length
+        request_id=bytes.fromhex(request_id),
+        arm=arm,
+        evaluation_id=evaluation_id,
+        propensities=chances,
+        at_s=at_s,
+        expires_at_s=expires_at_s,
+        slate_length=length,
+        top_score=score,
+        segments=segments,
     )
 
 

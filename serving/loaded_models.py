@@ -74,4 +74,6 @@ class LoadedModels:
             version=model.version,
             inputs=scored.inputs if query.wants_inputs else {},
             cpu_ms=(time.thread_time() - started_s) * 1000.0,
+            contributions=scored.contributions if query.wants_inputs else {},
+            diversity=scored.diversity,
         )

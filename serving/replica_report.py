@@ -73,6 +73,9 @@ def model_row(manifest: Manifest, arm: str, uri: str) -> dict[str, Any]:
                 "edges": list(bins.edges),
                 "counts": list(bins.counts),
                 "null_count": bins.null_count,
+                "covariance": list(bins.covariance),
+                "categories": list(bins.categories),
+                "mean_contribution": bins.mean_contribution,
             }
             for bins in manifest.reference
         ],

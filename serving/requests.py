@@ -59,7 +59,7 @@ class RecommendResponse(_Body):
 class FeedbackRequest(_Body):
     """What the user did with a slate."""
 
-    token: Annotated[StrictStr, Field(min_length=1, max_length=4096)]
+    token: Annotated[StrictStr, Field(min_length=1, max_length=8192)]
     clicked_positions: list[Position] = Field(default_factory=list, max_length=LARGEST_SLATE)
     """From 0, the top of the slate."""
     viewed_positions: list[Position] | None = Field(default=None, max_length=LARGEST_SLATE)

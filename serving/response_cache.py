@@ -48,7 +48,15 @@ class ResponseCache:
         if self._now_s() < self._asleep_until_s or ttl_s <= 0.0:
             return
         key = _key(arm, answer.version, user_hash, k)
-        text = json.dumps([answer.item_ids, answer.scores, dict(answer.ages_s), answer.defaulted])
+        kept = [
+            answer.item_ids,
+            answer.scores,
+            dict(answer.ages_s),
+            answer.defaulted,
+            answer.not_found,
+            answer.diversity,
+        ]
+        text = json.dumps(kept)
         try:
             async with asyncio.timeout(1.0):
                 await self._redis.set(key, text, px=max(1, int(ttl_s * 1000)))
@@ -67,7 +75,15 @@ def _key(arm: str, version: str, user_hash: int, k: int) -> str:
 def _decode(text: bytes | str, version: str) -> ArmAnswer | None:
     """None for a value that another release wrote."""
     try:
-        items, scores, ages_s, defaulted = json.loads(text)
+        items, scores, ages_s, defaulted, not_found, diversity = json.loads(text)
     except ValueError:
         return None
-    return ArmAnswer(tuple(items), tuple(scores), version, ages_s, tuple(defaulted))
+    return ArmAnswer(
+        tuple(items),
+        tuple(scores),
+        version,
+        ages_s,
+        tuple(defaulted),
+        not_found=tuple(not_found),
+        diversity=diversity,
+    )

@@ -229,6 +229,8 @@ class Router:
             at_s=at_s,
             expires_at_s=at_s + life_s,
             slate_length=len(way.answer.item_ids),
+            top_score=way.answer.scores[0] if way.served_by == arm and not way.asked.bot else None,
+            segments=way.asked.segments,
         )
         return Slate(
             request_id=way.asked.request_id.hex(),

@@ -114,8 +114,15 @@ def _of_answer(answer: ArmAnswer) -> dict[str, Any]:
             for position, item in enumerate(answer.item_ids)
         ],
         "cpu_ms": answer.cpu_ms,
-        "inputs": [{"feature": f, "value": v} for f, v in answer.inputs.items()] or None,
+        "inputs": _named(answer.inputs),
+        "not_found": list(answer.not_found),
+        "contributions": _named(answer.contributions) if answer.inputs else None,
+        "slate_diversity": answer.diversity,
     }
+
+
+def _named(values: Mapping[str, float]) -> list[dict[str, Any]] | None:
+    return [{"feature": name, "value": value} for name, value in values.items()] or None
 
 
 def slate_shape(scores: Sequence[float]) -> tuple[float, float, float]:

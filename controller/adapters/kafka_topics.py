@@ -11,19 +11,20 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.record import util as kafka_checksums
 
 from controller.adapters.kafka_client import open_client
 from controller.errors import BadInput, Unavailable
-from controller.telemetry.schema import DEAD_LETTER_SUFFIX, TOPICS
+from controller.ports import Position
+from controller.telemetry.schema import DEAD_LETTER_SUFFIX, TALLY, TOPICS
 
 LOG = logging.getLogger(__name__)
 
 KAFKA_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
 """What a call to the client may raise when the broker is gone or says no."""
-ALL_TOPICS = (*TOPICS, *(topic + DEAD_LETTER_SUFFIX for topic in TOPICS))
+ALL_TOPICS = (*TOPICS, TALLY, *(topic + DEAD_LETTER_SUFFIX for topic in TOPICS))
 PROBE_TIMEOUT_S = 1.0
 RECONNECT_S = 0.2
 
@@ -112,6 +113,25 @@ def create_missing(admin: KafkaAdminClient, topics: Sequence[str], partitions: i
 
 def _admin(bootstrap: str) -> KafkaAdminClient:
     return open_client(KafkaAdminClient, bootstrap)
+
+
+def end_of(bootstrap: str, partition: tuple[str, int]) -> Position:
+    """Where the next message of a partition will be. Raise Unavailable without a broker."""
+    prepare_client()
+    topic, number = partition
+    try:
+        if not is_reachable(bootstrap):
+            raise Unavailable(f"no Kafka broker answers at {bootstrap}")
+        with _admin(bootstrap) as admin:
+            (told,) = admin.describe_topics([topic])
+        consumer = open_client(KafkaConsumer, bootstrap)
+        try:
+            place = TopicPartition(topic, number)
+            return Position(str(told["topic_id"]), int(consumer.end_offsets([place])[place]))
+        finally:
+            consumer.close(autocommit=False)
+    except KAFKA_ERRORS as error:
+        raise Unavailable(f"Kafka at {bootstrap}: {error}") from error
 
 
 class TopicWatch:

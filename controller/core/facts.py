@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from controller.core.causes import Cause, Verdict
 from controller.core.playbook import Playbook
 from controller.core.readings import Readings
 
@@ -109,4 +110,18 @@ class Change:
     who: str
 
 
-Fact = Tick | Elected | Loaded | Fate | WorkDone | Operator | Change
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What the monitors found to have changed when an incident opened, the likeliest cause first.
+
+    About an incident that nobody knows (any more) it changes nothing.
+    """
+
+    seq: int
+    at_s: float
+    incident: str
+    verdict: Verdict
+    causes: tuple[Cause, ...]
+
+
+Fact = Tick | Elected | Loaded | Fate | WorkDone | Operator | Change | Explained

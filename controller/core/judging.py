@@ -7,7 +7,8 @@ from dataclasses import replace
 from controller.core.commands import obey
 from controller.core.conditions import Truth, mark_paged
 from controller.core.draft import Draft
-from controller.core.facts import Operator, Tick
+from controller.core.explaining import take_explanation
+from controller.core.facts import Explained, Operator, Tick
 from controller.core.housekeeping import keep_house
 from controller.core.observing import IncidentView, Observed
 from controller.core.opening import open_incidents
@@ -27,6 +28,8 @@ def judge(state: JudgeState, config: Config, tick: Tick, observed: Observed) -> 
     for said in inbox:
         if isinstance(said, Operator):
             obey(draft, said)
+        elif isinstance(said, Explained):
+            take_explanation(draft, said)
         else:
             take_result(draft, said)
     for id_, view in observed.incidents.items():

@@ -48,7 +48,8 @@ class Loser:
 @dataclass(frozen=True, slots=True)
 class Record:
     """``id`` is ``{epoch}-{revision}-{n}``. ``phase`` is an incident phase or a verb such as
-    ``elected``, ``blocked``, ``operator``, ``work``. ``sentence`` is for people and complete."""
+    ``elected``, ``blocked``, ``explained``, ``operator``, ``work``. ``sentence`` is for people and
+    complete."""
 
     id: str
     at_s: float

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from controller.core.claims import Claim
 from controller.core.conditions import Timer
 from controller.core.documents import decode, encode
-from controller.core.facts import Operator, WorkDone
+from controller.core.facts import Explained, Operator, WorkDone
 from controller.core.phases import Phase
 from controller.core.plan import Work
 from controller.core.playbook import Playbook
@@ -118,6 +118,8 @@ class Incident:
     work_count: int = 0
     acknowledged_by: str = ""
     refusals: tuple[str, ...] = ()
+    explained: bool = False
+    """There is a record of why it opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +185,8 @@ class JudgeState:
     """The last commit was not published on purpose: records are not enforced."""
     at_s: float = 0.0
     last_tick_s: float | None = None
-    inbox: tuple[Operator | WorkDone, ...] = ()
-    """What people and workers said since the last tick that could answer."""
+    inbox: tuple[Operator | WorkDone | Explained, ...] = ()
+    """What people, workers and monitors said since the last tick that could answer."""
     baseline: Baseline | None = None
     incidents: tuple[Incident, ...] = ()
     watches: tuple[Watch, ...] = ()

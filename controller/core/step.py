@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from controller.core.binding import bind_condition, targets_of
 from controller.core.conditions import comparisons, key_of
 from controller.core.draft import Draft
+from controller.core.explaining import bounded
 from controller.core.facts import (
     Change,
     Elected,
+    Explained,
     Fact,
     Fate,
     Loaded,
@@ -69,6 +71,8 @@ def step(state: JudgeState, fact: Fact) -> Stepped:
             return Stepped(replace(state, config=config, at_s=fact.at_s), None, ())
         case Operator() | WorkDone():
             return Stepped(_keep(state, fact), None, ())
+        case Explained():
+            return Stepped(_keep(state, bounded(fact)), None, ())
         case Change():
             return Stepped(replace(state, at_s=fact.at_s), None, ())
 
@@ -112,15 +116,22 @@ def _committed(draft: Draft) -> Stepped:
     return Stepped(*draft.finish())
 
 
-def _keep(state: JudgeState, fact: Operator | WorkDone) -> JudgeState:
-    """Kept for the next tick that may answer. Both are repeated until they are answered, so what
-    a full inbox or another leader leaves out comes again."""
+def _keep(state: JudgeState, fact: Operator | WorkDone | Explained) -> JudgeState:
+    """Kept for the next tick that may answer. What people and workers say is repeated until it is
+    answered, so what a full inbox or another leader leaves out comes again; an explanation that
+    is left out is lost, which changes no decision."""
     if not state.leading or len(state.inbox) >= INBOX_LIMIT or _is_known(state, fact):
         return replace(state, at_s=fact.at_s)
     return replace(state, at_s=fact.at_s, inbox=(*state.inbox, fact))
 
 
-def _is_known(state: JudgeState, fact: Operator | WorkDone) -> bool:
+def _is_known(state: JudgeState, fact: Operator | WorkDone | Explained) -> bool:
+    if isinstance(fact, Explained):
+        wanting = any(e.id == fact.incident and not e.explained for e in state.incidents)
+        waiting = any(
+            isinstance(each, Explained) and each.incident == fact.incident for each in state.inbox
+        )
+        return waiting or not wanting
     if isinstance(fact, Operator):
         waiting = any(
             isinstance(each, Operator) and each.command_id == fact.command_id

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from controller.core.causes import Cause, Verdict
 from controller.core.playbook import All, AnyOf, Comparison, Condition, Move, Not
 from controller.core.readings import SignalKey
 from controller.core.settings import JudgeSettings
 
+_VERDICTS: Mapping[Verdict, str] = {
+    "drift": "looks like drift",
+    "broken feature pipeline": "looks like a broken feature pipeline",
+    "stale model": "looks like a stale model",
+    "system": "looks like trouble in the system",
+    "unknown": "has no known cause",
+}
 _SIDES = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
@@ -86,6 +96,13 @@ def expected_text(moves: tuple[Move, ...]) -> str | None:
         if move.expect is not None
     ]
     return "; ".join(parts) or None
+
+
+def cause_text(verdict: Verdict, causes: Sequence[Cause]) -> str:
+    """``looks like drift: platform=ios, age moved by 1 sd``; the likeliest cause alone."""
+    if not causes:
+        return f"{_VERDICTS[verdict]}: nothing else that is measured changed beforehand"
+    return f"{_VERDICTS[verdict]}: {causes[0].sentence}"
 
 
 def _part(condition: Condition) -> str:

@@ -6,6 +6,7 @@ what a playbook asks for (`follow`), and what it always follows by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -55,3 +56,12 @@ class FollowerKind:
     name: str
     specs: Callable[[Settings, Catalogue], tuple[SignalSpec, ...]]
     make: Callable[[Settings, Catalogue], Follower]
+
+
+_OF_ONE = re.compile(r"(?:anomaly|change)\(([^(),]+)\)")
+
+
+def followed(key: SignalKey) -> SignalKey | None:
+    """The series that ``anomaly(NAME)`` or ``change(NAME)`` is about, which must be read too."""
+    found = _OF_ONE.fullmatch(key.name)
+    return SignalKey(found[1], key.labels, key.window_s) if found else None

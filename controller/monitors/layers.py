@@ -18,9 +18,9 @@ MONITORS: tuple[Monitor, ...] = (
 FOLLOWERS = following.FOLLOWERS
 
 
-def measured_by(settings: Settings) -> Catalogue:  # noqa: ARG001
+def measured_by(settings: Settings) -> Catalogue:
     """The monitors' own signals, without those that followers make of them."""
-    return Catalogue.of([*(s for m in MONITORS for s in m.specs), *sources.SPECS])
+    return Catalogue.of([*(s for m in MONITORS for s in m.every_spec(settings)), *sources.SPECS])
 
 
 def catalogue_of(settings: Settings) -> Catalogue:

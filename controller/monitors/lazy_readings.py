@@ -51,6 +51,8 @@ class ReadPart:
         if self._every_s > 1:
             due_s = tick.at_s - tick.at_s % self._every_s
             if self._tick is not None and self._tick.at_s == due_s:
+                if self._tick.bus_is_up != tick.bus_is_up:  # what is not fed is not believed
+                    self._tick, self._kept = replace(tick, at_s=due_s), {}
                 return
             tick = replace(tick, at_s=due_s)
         self._tick, self._kept = tick, {}

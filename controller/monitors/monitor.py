@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.core.readings import Labels, Reading, SignalKey, SignalSpec
+from controller.core.readings import Labels, Reading, Readings, SignalKey, SignalSpec
 from controller.monitors.counting.batch_view import BatchView
 from controller.monitors.tick import TickView
 from controller.settings import Settings
@@ -63,6 +63,10 @@ class Reader(Protocol):
         """Learn what every tick must teach. Called once per tick, before any ``reading``."""
         del tally, tick  # most have nothing to learn
 
+    def learn(self, readings: Readings, tick: TickView) -> None:
+        """Learn from this tick's readings of other signals, after every follower. Ask for few."""
+        del readings, tick  # most are made of counts alone
+
     def families(self, tally: Any) -> tuple[Family, ...]:
         """Which series there are now."""
 
@@ -92,6 +96,12 @@ class Monitor:
     every_s: int = 1
     """1, or a multiple of 10: its reader looks at ticks that are multiples of this, and between
     them its readings stay, so that what needs minutes costs a tenth."""
+    more_specs: Callable[[Settings], tuple[SignalSpec, ...]] = lambda _settings: ()
+    """Signals named after settings. Their reader keeps what they need: the tally forgets it."""
+
+    def every_spec(self, settings: Settings) -> tuple[SignalSpec, ...]:
+        """All signals of this service."""
+        return (*self.specs, *self.more_specs(settings))
 
 
 def label(name: str, value: str) -> Labels:

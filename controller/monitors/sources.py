@@ -36,6 +36,8 @@ EVENT_TIME = {
 }
 """When an event came about at its source; the rows of a batch must have it."""
 LIVE_TICKS = 2
+WORKER_GRACE_S = 1.0
+"""A worker publishes each second, just before the tick is read; missing two is being behind."""
 COUNT_WINDOW_S = 60.0
 LABELS = ("topic",)
 SILENT = SignalSpec(
@@ -122,21 +124,49 @@ class SourceReader(Reader):
         self._counts: dict[str, dict[str, RunningCount]] = {}
         self._totals: dict[str, dict[str, int]] = {}
 
-    def health(self, tally: SourceTally, at_s: float, started_s: float) -> dict[str, SourceHealth]:
-        """Look at what came since the last tick."""
+    def health(
+        self,
+        tally: SourceTally,
+        at_s: float,
+        started_s: float,
+        through_s: Mapping[tuple[str, int], float] | None = None,
+    ) -> dict[str, SourceHealth]:
+        """Look at what came since the last tick.
+
+        ``through_s``: where other processes count, up to when each partition was counted.
+        """
         for place, count in tally.batches.items():
             came = count != self._seen.get(place)
             self._quiet_ticks[place] = 0 if came else self._quiet_ticks.get(place, 0) + 1
         self._seen = dict(tally.batches)
-        return {topic: self._of(topic, tally, at_s, started_s) for topic in TALLY_TOPICS}
+        late = {
+            place: at_s - counted_s
+            for place, counted_s in (through_s or {}).items()
+            if at_s - counted_s > WORKER_GRACE_S
+        }
+        return {topic: self._of(topic, tally, at_s, started_s, late) for topic in TALLY_TOPICS}
 
-    def _of(self, topic: str, tally: SourceTally, at_s: float, started_s: float) -> SourceHealth:
+    def _of(
+        self,
+        topic: str,
+        tally: SourceTally,
+        at_s: float,
+        started_s: float,
+        late: Mapping[tuple[str, int], float],
+    ) -> SourceHealth:
         newest = {p: s for p, s in tally.newest_s.items() if p[0] == topic}
         coming = [s for p, s in newest.items() if self._quiet_ticks[p] == 0]
         live = [s for p, s in newest.items() if self._quiet_ticks[p] < LIVE_TICKS]
+        # What nobody counts now may still come: nothing matures without it.
+        live += [s for p, s in newest.items() if p in late]
         last_s = max(newest.values(), default=started_s)
+        missing = {number: for_s for (name, number), for_s in late.items() if name == topic}
+        longest = max(missing, key=missing.__getitem__, default=0)
+        waited_s = missing.get(longest, 0.0)
+        behind = f"no tallies of {short_name(topic)}/{longest} for {waited_s:.0f}s"
         return SourceHealth(
-            lag_s=max(0.0, at_s - min(coming)) if coming else 0.0,
+            behind=behind if missing else "",
+            lag_s=max(0.0, *(at_s - s for s in coming), *missing.values(), 0.0),
             silent_s=max(0.0, at_s - last_s),
             heard=bool(newest),
             watermark_s=min([at_s, *live]),

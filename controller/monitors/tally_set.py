@@ -5,11 +5,14 @@ Nothing here judges or waits for a tick, so that it may run in another process t
 
 from __future__ import annotations
 
+import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from controller.monitors import sources
@@ -26,6 +29,7 @@ from controller.telemetry.schema import MODEL, OUTCOME, SERVED, TALLY_TOPICS
 
 GATHERED = (SERVED, OUTCOME)
 """Topics whose small batches are counted together."""
+MOST_MODELS = 64
 SLOW_EVERY_S = 10
 """Ticks at which every reader looks: each monitor's ``every_s`` is 1 or a multiple of this."""
 
@@ -39,7 +43,10 @@ class TallySet:
         self._quick = _Pool(self._tallies, [m for m in MONITORS if m.every_s == 1])
         self._slow = _Pool(self._tallies, [m for m in MONITORS if m.every_s > 1])
         self._sources = sources.SourceTally()
-        self._ledger = Ledger()
+        self._ledgers: defaultdict[int, Ledger] = defaultdict(Ledger)
+        """By partition, so that each can move to another process."""
+        self._models: dict[tuple[str, str], BatchView] = {}
+        """The newest row of each arm and status: what counting depends on."""
         self._last_look: float | None = None
         self.broken = dict.fromkeys(TALLY_TOPICS, 0)
         self.late = dict.fromkeys(TALLY_TOPICS, 0)
@@ -53,7 +60,7 @@ class TallySet:
         """
         if batch.topic not in TALLY_TOPICS or not self._is_ours(batch):
             return 0
-        if not self._ledger.admit(batch):
+        if not self._ledgers[batch.partition].admit(batch):
             return 0
         view = BatchView(batch.topic, batch.partition, batch.part or batch.batch)
         view, refused = admit_rows(view, sources.EVENT_TIME[batch.topic], now_s)
@@ -62,9 +69,34 @@ class TallySet:
         self._sources.update(view)
         if not view.row_count:
             return refused
+        if view.topic == MODEL:
+            self._keep_models(view)
         for pool in (self._quick, self._slow):
             pool.add(view)
         return refused
+
+    def refer(self, batch: TelemetryBatch) -> None:
+        """Learn from a batch of `model` what counting needs, where somebody else counts those."""
+        if batch.topic == MODEL and self._is_ours(batch):
+            view = BatchView(MODEL, batch.partition, batch.part or batch.batch)
+            view, _ = admit_rows(view, sources.EVENT_TIME[MODEL], None)
+            if view.row_count:
+                self._keep_models(view)
+                for pool in (self._quick, self._slow):
+                    pool.add(view)
+
+    def _keep_models(self, view: BatchView) -> None:
+        for row, told in enumerate(view.values_of("arm", "status", "at_s")):
+            key = (told["arm"] or "", told["status"] or "")
+            held = self._models.get(key)
+            is_newer = held is None or told["at_s"] >= held.numbers("at_s")[0]
+            if is_newer and (held is not None or len(self._models) < MOST_MODELS):
+                self._models[key] = BatchView(MODEL, view.partition, view.batch.slice(row, 1))
+
+    def models(self) -> pa.RecordBatch | None:
+        """The newest row of each arm and status of `model`, for others to `refer` to."""
+        batches = [view.batch for view in self._models.values()]
+        return pa.concat_batches(batches) if batches else None
 
     def _is_ours(self, batch: TelemetryBatch) -> bool:
         return batch.service in ("", self._settings.service)
@@ -104,7 +136,52 @@ class TallySet:
 
     def gaps(self) -> dict[str, int]:
         """Batches known to be missing now, by topic."""
-        return self._ledger.gaps()
+        found = dict.fromkeys(TALLY_TOPICS, 0)
+        for ledger in self._ledgers.values():
+            for topic, count in ledger.gaps().items():
+                found[topic] = found.get(topic, 0) + count
+        return found
+
+    def ledger(self, partition: int) -> Ledger:
+        """Which batches of one partition were seen."""
+        return self._ledgers[partition]
+
+    def successor(self) -> TallySet:
+        """One that counted nothing yet, but knows what was seen and what counting depends on."""
+        fresh = TallySet(self._settings)
+        fresh._ledgers, fresh._models = self._ledgers, self._models
+        fresh.closed_s = self.closed_s
+        for view in self._models.values():
+            for pool in (fresh._quick, fresh._slow):
+                pool.add(view)
+        return fresh
+
+    def counts(self) -> Arrays:
+        """What was counted, without what was seen: for `merge_counts`."""
+        self.count_gathered()
+        own: Arrays = {
+            "broken": np.array([self.broken[t] for t in TALLY_TOPICS], dtype=np.int64),
+            "late": np.array([self.late[t] for t in TALLY_TOPICS], dtype=np.int64),
+        }
+        parts = {name: tally.snapshot() for name, tally in self._tallies.items()}
+        return nested(own=own, sources=self._sources.snapshot(), **parts)
+
+    def merge_counts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Add what another process counted: all or nothing. Raise KeyError or ValueError."""
+        parts = _by_part(arrays)
+        own, came = parts["own"], sources.SourceTally()
+        came.restore(parts["sources"])
+        read: dict[str, Any] = {}
+        for monitor in MONITORS:
+            read[monitor.name] = monitor.tally(self._settings)
+            read[monitor.name].restore(parts.get(monitor.name, {}))
+        broken, late = (dict(zip(TALLY_TOPICS, own[n], strict=True)) for n in ("broken", "late"))
+        for topic in TALLY_TOPICS:
+            self.broken[topic] += int(broken[topic])
+            self.late[topic] += int(late[topic])
+        self._sources.merge(came)
+        for name, tally in read.items():
+            self._tallies[name].merge(tally)
 
     def forget(self, at_s: float, horizons_s: Mapping[str, float]) -> None:
         """Drop what is older than each monitor's horizon, and what lies in the future."""
@@ -120,7 +197,7 @@ class TallySet:
             "closed_s": np.array([closed_s], dtype=np.float64),
             "broken": np.array([self.broken[t] for t in TALLY_TOPICS], dtype=np.int64),
             "late": np.array([self.late[t] for t in TALLY_TOPICS], dtype=np.int64),
-            "ledger": np.frombuffer(self._ledger.snapshot(), dtype=np.uint8),
+            "ledgers": np.frombuffer(self._ledgers_text(), dtype=np.uint8),
         }
         parts = {name: tally.snapshot() for name, tally in self._tallies.items()}
         return nested(own=own, sources=self._sources.snapshot(), **parts)
@@ -132,10 +209,24 @@ class TallySet:
         self.closed_s = None if closed_s != closed_s else closed_s
         self.broken = dict(zip(TALLY_TOPICS, own["broken"].tolist(), strict=True))
         self.late = dict(zip(TALLY_TOPICS, own["late"].tolist(), strict=True))
-        self._ledger.restore(own["ledger"].tobytes())
+        for number, text in json.loads(own["ledgers"].tobytes()).items():
+            self._ledgers[int(number)].restore(text.encode())
         self._sources.restore(unnested(arrays, "sources"))
         for name, tally in self._tallies.items():
             tally.restore(unnested(arrays, name))
+
+    def _ledgers_text(self) -> bytes:
+        found = {str(number): led.snapshot().decode() for number, led in self._ledgers.items()}
+        return json.dumps(found).encode()
+
+
+def _by_part(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Arrays]:
+    """All parts of a nested table at once."""
+    found: defaultdict[str, Arrays] = defaultdict(dict)
+    for name, array in arrays.items():
+        part, _, rest = name.partition("/")
+        found[part][rest] = array
+    return found
 
 
 class _Pool:

@@ -29,6 +29,8 @@ class SourceHealth:
     """Whether anything ever came."""
     watermark_s: float
     """Every event before this is here, as far as live partitions tell."""
+    behind: str = ""
+    """Which counts of other processes are not here yet, so that nothing may be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class TickView:
         alive = self.sources[self.proof_of_life].silent_s <= limit_s
         for topic in topics:
             source = self.sources[topic]
+            if source.behind:
+                return ReadingState.STALE, source.behind
             if source.lag_s > limit_s:
                 return ReadingState.STALE, f"lag {source.lag_s:.0f}s in {topic}"
             if source.silent_s > limit_s and not alive:

@@ -11,13 +11,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from controller.core.causes import Cause, Event, Verdict
 from controller.core.facts import Change, Operator, WorkDone
 from controller.core.readings import Reading, SignalKey
-from controller.ports import BusWriter, Message
+from controller.ports import BusWriter, Message, Partition, Position
 from controller.shell.router_heads import RouterHeads
 from controller.telemetry.batches import BrokenBatch, TelemetryBatch, decode
 from controller.telemetry.ledger import Ledger
-from controller.telemetry.schema import DEAD_LETTER_SUFFIX, OPERATOR, REPLICA, TALLY_TOPICS, WORK
+from controller.telemetry.schema import (
+    DEAD_LETTER_SUFFIX,
+    MODEL,
+    OPERATOR,
+    REPLICA,
+    TALLY,
+    TALLY_TOPICS,
+    WORK,
+)
+from controller.telemetry.tally_log import ACCEPTED, NotATallyMessage, encode
 
 LOG = logging.getLogger(__name__)
 WAITING_MAX = 1_000
@@ -34,8 +44,13 @@ class Monitors(Protocol):
     def note_broken(self, topic: str) -> None: ...
     def want(self, keys: Iterable[SignalKey]) -> None: ...
     def read(self, at_s: float, bus_is_up: bool) -> Mapping[SignalKey, Reading]: ...
+    def explain(
+        self, keys: Sequence[SignalKey], at_s: float, events: Sequence[Event]
+    ) -> tuple[Verdict, tuple[Cause, ...]]: ...
     def snapshot(self) -> bytes: ...
     def restore(self, data: bytes) -> None: ...
+    def take_tallies(self, message: Message) -> bool: ...
+    def told_workers(self) -> tuple[dict[str, Any], bytes]: ...
 
 
 class Intake:
@@ -52,10 +67,15 @@ class Intake:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._waiting: list[dict[str, Any]] = []
+        self._hears_workers = False
+        self._told = 0
 
     def take(self, messages: Sequence[Message], now_s: float) -> None:
         """Use each message once."""
         for message in messages:
+            if message.topic == TALLY:
+                self._take_tallies(message)
+                continue
             batch = decode(message)
             if isinstance(batch, BrokenBatch):
                 self._bury(message, batch)
@@ -71,6 +91,30 @@ class Intake:
                 self._keep(batch)
             else:
                 self.counts["duplicate"] += 1
+
+    def _take_tallies(self, message: Message) -> None:
+        self._hears_workers = True
+        try:
+            if self._monitors.take_tallies(message):
+                self.counts["tallies"] += 1
+        except NotATallyMessage as error:
+            self.broken[message.topic] += 1
+            LOG.warning("tally log at %d: %s", message.offset, error)
+
+    def tell_workers(self, sender: str, read: Mapping[Partition, Position]) -> None:
+        """Say in the log what was accepted of it, so that workers can start from here.
+
+        ``read`` is how far everything is read; workers go on from there with `model`.
+        """
+        if not self._hears_workers:
+            return
+        accepted, models = self._monitors.told_workers()
+        places = [[*p, at.topic_id, at.offset] for p, at in read.items() if p[0] == MODEL]
+        self._told += 1
+        head = {"accepted": accepted, "models_read": places}
+        for value, headers in encode(ACCEPTED, self._service, sender, self._told, head, models):
+            if not self._dead_letters.send(TALLY, value, headers=headers, partition=0):
+                self.counts["tellings_refused"] += 1
 
     def take_news(
         self, at_s: float, wanted: frozenset[str], next_seq: Callable[[], int]

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.core.facts import Loaded, Tick
+from controller.core.facts import Change, Loaded, Tick
 from controller.core.playbook import Playbook
 from controller.core.readings import Readings
 from controller.core.settings import JudgeSettings, settings_to_document
@@ -19,6 +19,7 @@ from controller.core.step import named_signals, watched_signals
 from controller.errors import WorldError
 from controller.ports import BusReader, BusWriter, Clock, CommitFate, PlanStore
 from controller.shell.election import LEASE_S, NO_STORE, Election, LocalCopy, Standing
+from controller.shell.explaining import Explaining
 from controller.shell.intake import Intake, Monitors
 from controller.shell.journal import FactLog
 from controller.shell.metrics import Metrics, TickReport
@@ -78,6 +79,7 @@ class Shell:
         self._settings = settings
         self._code = code
         self._ports = ports
+        self._explaining = Explaining(settings)
         self._election = Election(holder, ports.store, ports.copy, ports.journal, self._loaded)
         self._tick_s = math.floor(ports.clock.now_s() - CLOSE_AFTER_S)
         self._started_s = self._tick_s
@@ -94,6 +96,8 @@ class Shell:
 
     def run_tick(self) -> float:
         """Take messages until the next tick closes, then judge it; the tick's time."""
+        # Between two ticks nobody waits for it.
+        self._explaining.ask(self._ports.monitors, float(self._tick_s))
         clock, reader = self._ports.clock, self._ports.reader
         closes_s = self._tick_s + TICK_S + CLOSE_AFTER_S
         while (now_s := clock.now_s()) < closes_s:
@@ -168,8 +172,13 @@ class Shell:
             self._note(term.take(self._loaded(term.next_seq(), at_s)))
         wanted = frozenset(work.id for work in term.plan.wanted) if term.plan else frozenset()
         for news in self.intake.take_news(at_s, wanted, term.next_seq):
+            if isinstance(news, Change):
+                self._explaining.heard(news)
             if term.ended is None:
                 self._note(term.take(news))
+        for explained in self._explaining.facts(at_s, term.next_seq):
+            if term.ended is None:
+                self._note(term.take(explained))
         if term.ended is None:
             self._note(term.take(Tick(term.next_seq(), at_s, readings)))
         if term.ended is not None:
@@ -184,6 +193,8 @@ class Shell:
             LOG.info("%s %s: %s", record.id, committed.fate, record.sentence)
         if committed.fate == "published":
             self._copy(committed)
+        if self.term is not None and committed.fate in ("published", "not_published"):
+            self._explaining.published(committed.records, self.term.state)
         self._want()
         if self._state_bytes > STATE_BYTES_MAX:
             LOG.error("the state has %d bytes, more than its limit", self._state_bytes)
@@ -192,6 +203,7 @@ class Shell:
         assert self.term is not None
         self._election.resign(self.term)
         self.term = None
+        self._explaining = Explaining(self._settings)
         self.standing = standing
 
     def _copy(self, committed: Committed | None) -> None:
@@ -262,6 +274,7 @@ class Shell:
             monitors, ledger = ports.monitors.snapshot(), ports.ledger.snapshot()
             ports.snapshots.save(Snapshot(at_s, ports.reader.positions(), monitors, ledger))
         self._snapshot_due_s = at_s + SNAPSHOT_EVERY_S
+        self.intake.tell_workers(self._election.holder, ports.reader.positions())
 
     def _loaded(self, seq: int, at_s: float) -> Loaded:
         document = settings_to_document(self._settings)

@@ -42,11 +42,13 @@ class LogBuckets:
     def index(self, values: NDArray[np.floating]) -> NDArray[np.int64]:
         """Bucket of each value; any shape."""
         wide = np.asarray(values, dtype=np.float64)
-        place = np.full(wide.shape, self.size - 1, dtype=np.int64)
-        measurable = wide <= self.maximum
-        scaled = np.log(np.maximum(wide[measurable], self.least) / self.least)
-        inner = np.ceil(scaled / math.log(self._factor()))
-        place[measurable] = np.clip(inner, 0, self.size - 2).astype(np.int64)
+        # fmin takes NaN for the maximum; both are told from it below.
+        bounded = np.maximum(np.fmin(wide, self.maximum), self.least)
+        inner = np.ceil(np.log(bounded / self.least) / math.log(self._factor()))
+        place: NDArray[np.int64] = np.minimum(inner, self.size - 2).astype(np.int64)
+        beyond = ~(wide <= self.maximum)
+        if beyond.any():
+            place[beyond] = self.size - 1
         return place
 
     def value_at(self, bucket: int) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 
 from controller.ports import Message, Partition, Position
 from controller.telemetry.schema import HEADER_SERVICE
-from controller.telemetry.tally_log import DELTA, Delta, Joining, NotATallyMessage, Whole, delta_of
+from controller.telemetry.tally_log import DELTA, Delta, Joining, Whole, delta_of
 
 SAID = logging.getLogger(__name__)
 

@@ -9,6 +9,8 @@ from typing import Any
 Record = Mapping[str, Any]
 Claim = Mapping[str, Any]
 
+SAYS_WHY = "explained"
+"""Of records that say why an incident opened; it stands where it stood."""
 ENDED = ("recovered", "expired")
 """Phases after which an incident is no more."""
 
@@ -56,6 +58,8 @@ class Story:
 
     def _incident(self, record: Record) -> None:
         id_, phase, at_s = record["incident"], record["phase"], record["at_s"]
+        if phase == SAYS_WHY:
+            return
         if phase in ENDED:
             self.incidents.pop(id_, None)
             self.ended.add(id_)

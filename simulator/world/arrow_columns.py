@@ -37,6 +37,11 @@ def texts(codes: Codes, names: Sequence[str]) -> pa.StringArray:
     return pa.array(list(names), pa.string()).take(pa.array(codes.astype(np.int32)))
 
 
+def numbers(values: NDArray[np.floating[Any]], known: Mask) -> pa.FloatArray:
+    """A float32 column, null where it is not ``known``."""
+    return pa.array(values.astype(np.float32), mask=None if known.all() else ~known)
+
+
 def ids(halves: NDArray[np.uint64]) -> pa.FixedSizeBinaryArray:
     """(n, 2) high and low halves as 16 bytes, big-endian."""
     buffer = pa.py_buffer(np.ascontiguousarray(halves).astype(">u8").tobytes())

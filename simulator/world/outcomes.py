@@ -17,9 +17,9 @@ from controller.telemetry.schema import OUTCOME
 from simulator.population.audience import Audience
 from simulator.spec import Users
 from simulator.visits import MICROSECONDS, Floats, Integers
-from simulator.world.arrow_columns import batch, ids, kind_of, labels, lists, same_label
+from simulator.world.arrow_columns import batch, ids, kind_of, labels, lists, numbers, same_label
 from simulator.world.handled import Handled
-from simulator.world.served_rows import Names, chances_lists
+from simulator.world.served_rows import Names, chances_lists, segment_columns
 
 RECEIVED_AFTER_US = 20_000
 """From the click to the click log."""
@@ -83,9 +83,13 @@ def told(
 
 
 def outcome_batch(
-    handled: Handled, rows: OutcomeRows, hits: NDArray[np.bool_], names: Names
+    handled: Handled,
+    rows: OutcomeRows,
+    hits: NDArray[np.bool_],
+    top_scores: Floats,
+    names: Names,
 ) -> pa.RecordBatch:
-    """One row per row of ``rows``, in order. ``hits``: (n, k) by visit."""
+    """One row per row of ``rows``, in order. ``hits``: (n, k) by visit; ``top_scores``: (m,)."""
     places, count = rows.rows, len(rows.rows)
     mine = hits[handled.visit[places]]
     evaluation = handled.plan.evaluation
@@ -111,8 +115,13 @@ def outcome_batch(
         "arm": labels(handled.drawn[places], tuple(handled.plan.arms)),
         "evaluation_id": labels(handled.stamped[places], stamps),
         "propensities": chances_lists(OUTCOME, handled.chances, handled.chances_id[places]),
+        # As the token has it: another arm's score says nothing of the arm drawn.
+        "top_score": numbers(
+            top_scores[places], handled.served_by[places] == handled.drawn[places]
+        ),
     }
-    return batch(OUTCOME, columns, count)
+    users = handled.visits.user[handled.visit[places]]
+    return batch(OUTCOME, columns | segment_columns(users, names), count)
 
 
 def _last(hits: NDArray[np.bool_]) -> Integers:

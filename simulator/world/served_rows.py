@@ -1,7 +1,7 @@
 """Rows of `served` telemetry from Handled columns, as `serving.served_row` fills them.
 
 All rows of a slab become one batch; a second of it is a slice. What the virtual service does not
-have (scores, processor time, sessions) is null.
+have (processor time, item vectors, sessions) is null.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from simulator.world.arrow_columns import (
     kind_of,
     labels,
     lists,
+    numbers,
     same_label,
     structs,
     texts,
@@ -68,11 +69,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was answered: (m, k) item rows, which rows have an answer, and the input rows of the
-    ``sampled`` ones, in their order."""
+    """What was answered: (m, k) item rows, which rows have an answer, their (m, 3) top scores,
+    margins and entropies, and the input rows of the ``sampled`` ones, in their order."""
 
     slates: Integers
     answered: Mask
+    scores: Floats
     sampled: Mask
     inputs: Floats
 
@@ -103,15 +105,25 @@ def served_batch(handled: Handled, shown: Shown, names: Names) -> pa.RecordBatch
         "cache": labels(handled.cache, _CACHES),
         "feature_ages": _ages(handled, shown, names),
         "defaulted": _defaulted(handled, shown, names),
+        "top_score": numbers(shown.scores[:, 0], shown.answered),
+        "margin": numbers(shown.scores[:, 1], shown.answered),
+        "entropy": numbers(shown.scores[:, 2], shown.answered),
         "slate": _slate(shown, names),
         "code_version": same_label(count, CODE_VERSION),
         "feature_set_version": same_label(count, FEATURE_SET_VERSION),
         "inputs": _inputs(shown, names),
         "user_id": pa.array(hashes),
+        "not_found": _none_of(shown),
     }
-    for name, (values, codes) in names.segments.items():
-        columns[SEGMENT_PREFIX + name] = labels(codes[users], values)
-    return batch(SERVED, columns, count)
+    return batch(SERVED, columns | segment_columns(users, names), count)
+
+
+def segment_columns(users: Integers, names: Names) -> dict[str, pa.Array]:
+    """Of rows of these users."""
+    return {
+        SEGMENT_PREFIX + name: labels(codes[users], values)
+        for name, (values, codes) in names.segments.items()
+    }
 
 
 def chances_lists(
@@ -181,6 +193,13 @@ def _defaulted(handled: Handled, shown: Shown, names: Names) -> pa.ListArray:
     groups = np.broadcast_to(np.arange(told.shape[1]), told.shape)[told]
     elements = texts(groups, names.feature_groups)
     return lists(kind_of(SERVED, "defaulted"), told.sum(axis=1), elements, ~shown.answered)
+
+
+def _none_of(shown: Shown) -> pa.ListArray:
+    """No group: whoever comes here has been here before."""
+    nothing = np.zeros(len(shown.answered), np.int32)
+    kind = kind_of(SERVED, "not_found")
+    return lists(kind, nothing, pa.nulls(0, pa.string()), ~shown.answered)
 
 
 def _slate(shown: Shown, names: Names) -> pa.ListArray:

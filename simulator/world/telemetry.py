@@ -23,6 +23,7 @@ from simulator.world.handled import Handled, Outcome, Result, Role
 from simulator.world.inputs import InputRows, input_names, shifts_sd
 from simulator.world.models import Models
 from simulator.world.outcomes import Clicked, OutcomeRows, click, outcome_batch, told
+from simulator.world.scores import ScoreRows
 from simulator.world.served_rows import Names, Shown, served_batch
 
 USER_FEATURES = "user_recent"
@@ -41,10 +42,12 @@ class InBlock:
 @dataclass(frozen=True)
 class Told:
     """All about a slab. ``handled`` is in order of (second, router, time); ``keys`` number the
-    seconds and routers of its rows, ascending. ``exchanges`` are in order of visits."""
+    seconds and routers of its rows, ascending. ``top_scores`` are of its rows. ``exchanges`` are
+    in order of visits."""
 
     handled: Handled
     keys: Integers
+    top_scores: Floats
     served: pa.RecordBatch
     clicked: Clicked
     outcomes: OutcomeRows
@@ -74,6 +77,7 @@ class Telemetry:
         self._settings, self._spec = settings, spec
         self._audience, self._models = audience, models
         self._inputs = InputRows(seed, spec.inputs)
+        self._scores = ScoreRows(seed, settings.slate_size)
         groups = settings.feature_groups
         self._age_column = groups.index(USER_FEATURES) if USER_FEATURES in groups else 0
 
@@ -91,11 +95,11 @@ class Telemetry:
         outcomes = told(handled, users, clicked, self._settings, self._spec.users)
         exchanges = self._exchanges(handled, users, clicked, chances)
         served = served_batch(handled, shown, self.names)
-        return Told(handled, keys, served, clicked, outcomes, exchanges)
+        return Told(handled, keys, shown.scores[:, 0], served, clicked, outcomes, exchanges)
 
     def outcomes(self, told: Told, rows: OutcomeRows) -> pa.RecordBatch:
         """The telemetry of these clicks."""
-        return outcome_batch(told.handled, rows, told.clicked.hits, self.names)
+        return outcome_batch(told.handled, rows, told.clicked.hits, told.top_scores, self.names)
 
     def keys_of(self, at_us: Integers, routers: Integers) -> Integers:
         return np.asarray(at_us // MICROSECONDS * self._spec.routers + routers)
@@ -142,10 +146,18 @@ class Telemetry:
             remote[rows] = settings is None or not settings.in_process
         sampled = handled.visits.u_sample[handled.visit] < self._settings.input_sample_share
         sampled &= remote & (handled.result == Result.OK)
-        places = block.first + handled.visit[sampled]
-        inputs = self._inputs.of(block.number, block.visits, places)
-        off = shifts_sd(conditions.shifts, handled.at_us[sampled])
-        return Shown(slates, answered, sampled, inputs + off[:, None])
+        places = block.first + handled.visit
+        inputs = self._inputs.of(block.number, block.visits, places[sampled])
+        off = shifts_sd(conditions.shifts, handled.at_us)
+        scores = self._scores.of(
+            block.number,
+            block.visits,
+            places,
+            is_personal=remote,
+            fatigue=handled.visits.fatigue[handled.visit],
+            off_sd=off,
+        )
+        return Shown(slates, answered, scores, sampled, inputs + off[sampled][:, None])
 
     def _features_at_us(self, handled: Handled) -> Integers:
         """(m,) of when the features are that the answer was made from; -1: none, or defaults."""

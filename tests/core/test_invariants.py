@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.core.facts import Fate
+from controller.core.causes import Cause
+from controller.core.facts import Explained, Fate
 from controller.core.playbook import Autonomy, Move, NoData, Playbook, Shed
 from controller.core.records import Record, record_to_document
 from controller.core.state import JudgeState, state_from_document, state_to_document
@@ -40,8 +41,17 @@ COMMANDS = st.tuples(
     ),
 )
 OTHERS = st.sampled_from(
-    [("gap",), ("work", "done"), ("work", "failed"), ("hidden",), ("restart",), ("unadopted",)]
+    [
+        ("gap",),
+        ("work", "done"),
+        ("work", "failed"),
+        ("hidden",),
+        ("restart",),
+        ("unadopted",),
+        ("explained",),
+    ]
 )
+CAUSES = (Cause("segment", "platform=ios: age", 0.9, 80, "age of platform=ios moved by +1 sd"),)
 STORIES = st.lists(st.one_of(TICKS, TICKS, TICKS, COMMANDS, OTHERS), max_size=25)
 
 
@@ -83,6 +93,9 @@ def live(world: World, story: list[Any]) -> World:
             case ("restart",):
                 document = json.loads(json.dumps(state_to_document(world.state)))
                 world.elect(epoch=world.state.epoch + 1, state=document)
+            case ("explained",):
+                for incident in world.state.incidents[:1]:
+                    world.feed(Explained(world._next(), world.at_s, incident.id, "drift", CAUSES))
             case ("unadopted",):
                 world.adopting = not world.adopting
     return world

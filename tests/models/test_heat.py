@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.statistics import drift
+from controller.statistics import drift, drift_distance, reference_bins
 from models.artifact import Trained
 from models.events import ClickHistory, Events, events_from
 from models.factorization import Factorization
@@ -61,12 +61,12 @@ def stability(
     rows = [model.recommend(user, 10, features).inputs for user, features in requests]
     found = {}
     for bins in trained.reference:
-        reference = drift.ReferenceBins.of(
+        reference = reference_bins.ReferenceBins.of(
             np.array(bins.edges), np.array(bins.counts), bins.null_count
         )
         cells = reference.cells_of(np.array([row[bins.feature] for row in rows]))
-        counts = np.bincount(cells, minlength=drift.CELLS)
-        found[bins.feature] = drift.population_stability_index(reference.counts, counts)
+        counts = np.bincount(cells, minlength=reference_bins.CELLS)
+        found[bins.feature] = drift_distance.population_stability_index(reference.counts, counts)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from models import reference
-from models.artifact import Trained
+from models.artifact import MANIFEST, Trained, _manifest, publish, read_manifest
 from models.events import ClickHistory, events_from
 from models.factorization import INPUT_NAMES, Factorization
 from models.interactions import HOUR_S
@@ -43,3 +45,51 @@ def test_beyond_the_limit_the_newest_are_sampled(
     bins = reference.reference_of(recommender, Watched(events), events, seed=1)
     assert {sum(one.counts) for one in bins} == {200}
     assert min(asked) > np.quantile(events.at_s, 1.0 - reference.NEWEST_SHARE - 0.1)
+
+
+def rows_of(values: np.ndarray) -> list[dict[str, float]]:
+    return [{"input": float(value)} for value in values]
+
+
+def test_dependent_rows_have_a_wider_long_run_covariance_than_shuffled_ones() -> None:
+    rng = np.random.default_rng(3)
+    levels = np.repeat(rng.normal(size=1_000), 10) + 0.1 * rng.normal(size=10_000)
+
+    def trace(values: np.ndarray) -> float:
+        (bins,) = reference.reference_bins(rows_of(values))
+        size = len(bins.counts) + 1
+        return float(np.trace(np.reshape(bins.covariance, (size, size))))
+
+    shuffled = trace(rng.permutation(levels))
+    assert shuffled == pytest.approx(1.0 - 1.0 / reference.BINS, rel=0.2)
+    assert trace(levels) > 4.0 * shuffled
+
+
+def test_too_few_rows_tell_no_covariance() -> None:
+    (bins,) = reference.reference_bins(rows_of(np.random.default_rng(4).normal(size=4_999)))
+    assert bins.covariance == ()
+
+
+def test_an_input_with_few_values_is_a_code_with_a_bin_for_each() -> None:
+    (bins,) = reference.reference_bins(rows_of(np.array([3.0, 1.0, 7.0, 1.0, np.nan])))
+    assert bins.categories == (1.0, 3.0, 7.0)
+    assert (bins.counts, bins.null_count) == ((2, 1, 1), 1)
+
+
+def test_contributions_are_averaged_over_requests(model: Trained) -> None:
+    said = {bins.feature: bins.mean_contribution for bins in model.reference}
+    assert said["recent_affinity"] is not None
+    assert said["recent_affinity"] != 0.0
+
+
+def test_a_version_of_before_covariances_still_loads(tmp_path, model: Trained) -> None:
+    manifest = publish(tmp_path, model, arm="primary", parent="", work_id="", now_s=1e9)
+    path = tmp_path / manifest.version / MANIFEST
+    document = json.loads(path.read_bytes())
+    for bins in document["reference"]:
+        for name in ("covariance", "categories", "mean_contribution"):
+            del bins[name]
+    bare = _manifest(document)
+    assert [bins.covariance for bins in bare.reference] == [()] * len(bare.reference)
+    assert [b.counts for b in bare.reference] == [b.counts for b in manifest.reference]
+    assert read_manifest(tmp_path, manifest.version) == manifest

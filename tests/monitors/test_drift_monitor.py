@@ -78,10 +78,10 @@ def test_without_a_reference_nothing_is_known(watch) -> None:
 def test_a_repeated_reference_keeps_the_counts_and_a_new_version_starts_anew(watch) -> None:
     set_ = watched(watch, 1.0)
     set_.feed([model(at_s=T0 + 200)], MODEL)
-    set_.tick(T0 + 201)
+    set_.tick(T0 + 210)
     assert set_[SHIFTED].value == 1.0
-    set_.feed([model("v2", at_s=T0 + 201, mean=1.0)], MODEL)
-    set_.tick(T0 + 202)
+    set_.feed([model("v2", at_s=T0 + 211, mean=1.0)], MODEL)
+    set_.tick(T0 + 220)
     assert set_[SHIFTED].sample_size == 0
     assert set_[SHIFTED].state is not ReadingState.OK
 

@@ -62,17 +62,33 @@ def random_rows(seed: int) -> dict[str, list[dict[str, Any]]]:
             latency_ms=generator.uniform(0.01, 400.0),
             feature_ages=[{"group": "user_recent", "age_s": generator.uniform(0, 100)}],
             defaulted=generator.choice([[], ["item_hour"], ["user_recent"], None]),
+            propensities=generator.choice(
+                [None, [{"arm": "primary", "chance": 0.98}, {"arm": "fallback", "chance": 0.02}]]
+            ),
+            not_found=generator.choice([[], ["item_hour"], ["user_recent"], None]),
+            product_feature_id=generator.choice(["home", "detail", None]),
+            cpu_ms=generator.choice([None, generator.uniform(0, 9)]),
+            memory_mb_s=generator.uniform(-1, 9),
             inputs=generator.choice(
                 [None, [{"feature": "clicks", "value": generator.uniform(0, 20)}]]
             ),
         )
+        row |= {
+            "top_score": generator.choice([None, generator.gauss(0.0, 2.0)]),
+            "margin": generator.random(),
+            "entropy": generator.random(),
+            "slate": [{"item_id": f"i{generator.randrange(50)}", "position": 0}],
+            "slate_diversity": generator.choice([None, generator.uniform(0.0, 2.0)]),
+            "contributions": [{"feature": "clicks", "value": generator.gauss(0.0, 1.0)}],
+        }
         requests.append(row)
         if generator.random() < 0.4:
-            clicks.append(click(row, generator.uniform(-1, 12)))
+            clicks.append(click(row, generator.uniform(-1, 12), top_score=row["top_score"]))
         name, kind = generator.choice([("r1", "router"), ("r2", "router"), ("a1", "arm")])
         reports.append(
             router(T0 + generator.randrange(20), replica_id=name, kind=kind, arm=arm)
             | {"queue_depth": generator.randrange(9), "oldest_queued_s": generator.random()}
+            | {"cpu_share": generator.uniform(-0.1, 2.0), "memory_mb": generator.uniform(0, 900)}
         )
     return {SERVED: requests, OUTCOME: clicks, REPLICA: reports, MODEL: []}
 
@@ -114,6 +130,15 @@ def content(tally: Any) -> dict[str, Any]:
                 (str(names[place]), second, row.tobytes())
                 for (place, second), row in zip(array.tolist(), ids, strict=True)
             )
+        elif name.endswith("/tables") and f"{part}/steps" in arrays:  # dense, by step
+            steps = arrays[f"{part}/steps"].tolist()
+            found[name] = sorted(zip(steps, (each.tolist() for each in array), strict=True))
+        elif name.endswith("/hashes") and f"{part}/steps" in arrays:
+            rest = [a for n in ("codes", "values") if (a := arrays.get(f"{part}/{n}")) is not None]
+            rows = zip(arrays[f"{part}/steps"], array, *map(np.ndarray.tolist, rest), strict=True)
+            found[name] = sorted(map(str, rows))
+        elif name.endswith("minutes"):
+            found[name] = array.tolist()
         elif name in ("values", "groups"):
             found[name] = sorted(zip(arrays["ids"].tolist(), map(str, array.tolist()), strict=True))
     return found

@@ -74,6 +74,14 @@ def test_a_user_who_never_clicked_is_fresh_and_empty() -> None:
     assert features.defaulted == ()
 
 
+def test_what_holds_nothing_is_not_found_and_what_could_not_be_read_is_defaulted() -> None:
+    assert served(store()).not_found == ()
+    assert served(store(), 8).not_found == ("user_recent",)
+    none_clicked = store(item_hour=json.dumps([NOW_S - 3.0, {}]))
+    assert served(none_clicked).not_found == ("item_hour",)
+    assert served(store(watermark=None, item_hour=None), 8).not_found == ()
+
+
 def test_an_empty_store_gives_defaults_without_an_age() -> None:
     features = served(MemoryStore({}))
     assert features.defaulted == ("user_recent", "item_hour")

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from controller.adapters.memory_bus import MemoryBus
 from controller.adapters.memory_clock import MemoryClock
 from controller.adapters.memory_store import MemoryPlanStore
 from controller.adapters.redis_store import RedisPlanStore
+from controller.core.causes import Cause, Event, Verdict
 from controller.core.playbook import (
     Comparison,
     Guards,
@@ -129,6 +130,15 @@ class ScriptedMonitors:
             found[PLAN_ADOPTED_EPOCH] = reading(stored.epoch)
             found[PLAN_ADOPTED_REVISION] = reading(stored.revision)
         return found
+
+    def explain(
+        self, keys: Sequence[SignalKey], at_s: float, events: Sequence[Event]
+    ) -> tuple[Verdict, tuple[Cause, ...]]:
+        """Names what it was asked about, and what happened last."""
+        what = str(keys[0])
+        cause = Cause("segment", what, 0.5, 100, f"{what} explains half")
+        late = (Cause(e.kind, e.what, None, 0, e.what) for e in events[-1:])
+        return "system", (cause, *late)
 
     def snapshot(self) -> bytes:
         return str(self.updated).encode()

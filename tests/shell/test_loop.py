@@ -30,6 +30,7 @@ def test_a_slow_primary_is_drained_and_gets_its_traffic_back(world: World) -> No
         "elected",
         "opened",
         "acting",
+        "explained",
         "verifying",
         "holding",
         "returning",
@@ -37,6 +38,29 @@ def test_a_slow_primary_is_drained_and_gets_its_traffic_back(world: World) -> No
         "recovered",
     ]
     assert verify(world.log(), world.plan()["head"]).is_whole
+
+
+def test_an_incident_is_explained_once_by_its_own_signals_and_what_came_before(
+    world: World,
+) -> None:
+    shell = world.controller()
+    world.run(shell, until_s=4)
+    row = {"at_s": world.clock.now_s(), "kind": "deploy", "what": "model 7", "who": "ci"}
+    world.publish(CHANGE, [row])
+    world.run(shell, until_s=40)
+    (record,) = [each for each in world.records() if each["phase"] == "explained"]
+    first, *_, last = record["details"]["causes"]
+    assert first["what"] == "arm_latency_ms.p95{arm=primary}[5s]"
+    assert last["what"] == "deploy model 7 by ci"
+    acted = next(each for each in world.records() if each["phase"] == "acting")
+    assert (record["incident"], record["revision"]) == (acted["incident"], acted["revision"] + 1)
+
+
+def test_nobody_is_asked_to_explain_while_nothing_opens(world: World) -> None:
+    world.slow_s = (1e9, 1e9)
+    shell = world.controller()
+    world.run(shell, until_s=20)
+    assert "explained" not in world.phases()
 
 
 def test_the_disk_copy_follows_every_commit(world: World) -> None:

@@ -7,19 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.statistics.drift import (
+from controller.statistics.drift import LEAST_PSI, DriftResult, compare, join_blocks, shifted
+from controller.statistics.drift_distance import kolmogorov_smirnov, population_stability_index
+from controller.statistics.reference_bins import (
     CELLS,
     DECISION_BINS,
     INFINITE_CELL,
-    LEAST_PSI,
     NULL_CELL,
-    DriftResult,
     ReferenceBins,
-    compare,
-    join_blocks,
-    kolmogorov_smirnov,
-    population_stability_index,
-    shifted,
 )
 
 RNG_SEED = 5
@@ -95,9 +90,9 @@ def test_psi_of_a_known_case() -> None:
 
 def test_one_outlier_in_ten_thousand_changes_psi_by_less_than_a_percent(normal) -> None:
     values = np.random.default_rng(RNG_SEED).normal(size=10_000) + 1.0
-    clean = compare(normal.counts, blocks_of(normal, values)).psi
+    clean = compare(normal, blocks_of(normal, values)).psi
     values[17] = 1e9
-    assert compare(normal.counts, blocks_of(normal, values)).psi == pytest.approx(clean, rel=0.01)
+    assert compare(normal, blocks_of(normal, values)).psi == pytest.approx(clean, rel=0.01)
     assert clean > 0.5
 
 
@@ -105,32 +100,32 @@ def test_half_the_values_becoming_null_is_seen(normal) -> None:
     generator = np.random.default_rng(RNG_SEED)
     values = generator.normal(size=2_000)
     values[generator.random(2_000) < 0.5] = np.nan
-    result = compare(normal.counts, blocks_of(normal, values))
+    result = compare(normal, blocks_of(normal, values))
     assert shifted({"clicks": result}) == ["clicks"]
 
 
 def test_an_irrelevant_shift_is_not_acted_on_however_many_rows(normal) -> None:
     values = np.random.default_rng(RNG_SEED).normal(size=200_000) + 0.05
-    result = compare(normal.counts, blocks_of(normal, values, 1_000))
+    result = compare(normal, blocks_of(normal, values, 1_000))
     assert result.p_value < 1e-6
     assert shifted({"clicks": result}) == []
 
 
 def test_a_constant_feature_that_stays_constant_has_not_moved() -> None:
     bins = ReferenceBins.of(np.array([0.0]), np.array([50_000, 0]), 0)
-    result = compare(bins.counts, blocks_of(bins, np.zeros(1_000)))
+    result = compare(bins, blocks_of(bins, np.zeros(1_000)))
     assert shifted({"constant": result}) == []
 
 
 def test_a_constant_feature_that_jumps_has_moved() -> None:
     bins = ReferenceBins.of(np.array([0.0]), np.array([50_000, 0]), 0)
-    result = compare(bins.counts, blocks_of(bins, np.full(1_000, 7.0)))
+    result = compare(bins, blocks_of(bins, np.full(1_000, 7.0)))
     assert shifted({"constant": result}) == ["constant"]
 
 
 def test_too_few_rows_give_no_verdict(normal) -> None:
     values = np.random.default_rng(RNG_SEED).normal(size=400) + 3.0
-    result = compare(normal.counts, blocks_of(normal, values))
+    result = compare(normal, blocks_of(normal, values))
     assert result.p_value is None
     assert shifted({"clicks": result}) == []
 

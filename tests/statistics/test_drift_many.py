@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.statistics.drift import (
-    CELLS,
-    compare,
-    is_enough,
-    join_blocks,
+from controller.statistics.drift import compare, is_enough, join_blocks
+from controller.statistics.drift_distance import (
+    kolmogorov_smirnov,
+    kolmogorov_smirnovs,
     population_stability_index,
     population_stability_indices,
-    rao_scott_p_value,
-    rao_scott_p_values,
 )
+from controller.statistics.rao_scott import rao_scott_p_value, rao_scott_p_values
+from controller.statistics.reference_bins import CELLS, ReferenceBins
 
 
 def features(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,6 +42,8 @@ def test_effects_and_p_values_are_those_of_each_alone(seed: int) -> None:
     psi = population_stability_indices(references, totals).tolist()
     pairs = list(zip(references, totals, strict=True))
     assert psi == [population_stability_index(reference, total) for reference, total in pairs]
+    ks = kolmogorov_smirnovs(references, totals).tolist()
+    assert ks == [kolmogorov_smirnov(reference, total) for reference, total in pairs]
     p_values = rao_scott_p_values(references, blocks).tolist()
     each = zip(references, blocks, strict=True)
     assert p_values == [rao_scott_p_value(reference, mine) for reference, mine in each]
@@ -63,6 +64,6 @@ def test_blocks_that_never_differ_have_the_same_verdict(filled: int) -> None:
 def test_what_is_enough_is_what_compare_tests(sizes: list[int]) -> None:
     random = np.random.default_rng(sum(sizes))
     blocks = np.array([random.multinomial(size, np.full(CELLS, 1 / CELLS)) for size in sizes])
-    result = compare(np.full(CELLS, 5_000), blocks)
+    result = compare(ReferenceBins(np.zeros(0), np.full(CELLS, 5_000)), blocks)
     assert is_enough(sizes) == (result.p_value is not None)
     assert result.blocks == len(join_blocks(blocks))

@@ -11,13 +11,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from controller.statistics.drift import ALPHA, CELLS, DECISION_BINS, compare
+from controller.statistics.drift import ALPHA, compare
+from controller.statistics.reference_bins import CELLS, DECISION_BINS, ReferenceBins
 
 WINDOWS = 2_000
 ROWS = 1_000
 SLOT_ROWS = 50
 EDGES = stats.norm.ppf(np.arange(1, DECISION_BINS) / DECISION_BINS)
-REFERENCE = np.array([6_250] * DECISION_BINS + [0, 0], dtype=np.int64)
+COUNTS = np.array([6_250] * DECISION_BINS + [0] * (CELLS - DECISION_BINS), dtype=np.int64)
+REFERENCE = ReferenceBins(EDGES, COUNTS)
 
 
 def autoregressive(phi: float, seed: int, rows: int = ROWS) -> NDArray[np.float64]:

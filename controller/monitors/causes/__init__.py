@@ -1,7 +1,7 @@
-"""Where a change sits: segments, features, arms, versions, recent changes."""
+"""Why an incident opened: what changed, in which groups of requests."""
 
 from __future__ import annotations
 
-from controller.monitors.monitor import Monitor
+from controller.monitors.causes import segments
 
-MONITORS: tuple[Monitor, ...] = ()
+MONITORS = (segments.MONITOR,)

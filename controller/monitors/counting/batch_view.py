@@ -136,6 +136,8 @@ class BatchView:
 
     def present(self, name: str) -> Mask:
         """Which rows of a column are not null."""
+        if not self.batch.column(name).null_count:
+            return np.ones(self.row_count, dtype=np.bool_)
         return self.batch.column(name).is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
     def sliced(self, key: Hashable, make: Callable[[BatchView], Sequence[T]]) -> Sequence[T]:
@@ -171,7 +173,10 @@ class BatchView:
 
 def numbers(column: pa.Array) -> NDArray[np.float64]:
     """As float64, NaN where null."""
-    wide = column if column.type == pa.float64() else column.cast(pa.float64(), safe=False)
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        found: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
+        return found.astype(np.float64, copy=False)
+    wide = column.cast(pa.float64(), safe=False)
     if wide.null_count:
         wide = wide.fill_null(float("nan"))
     return wide.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
@@ -179,11 +184,13 @@ def numbers(column: pa.Array) -> NDArray[np.float64]:
 
 def labelled(column: pa.Array) -> Labelled:
     """Codes and names of a text column, dictionary-encoded or not."""
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    coded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
     codes = coded.indices
     if codes.null_count:
         codes = codes.fill_null(-1)
-    names = tuple("" if name is None else name for name in coded.dictionary.to_pylist())
+    names = tuple(coded.dictionary.to_pylist())
+    if None in names:
+        names = tuple(name or "" for name in names)
     return Labelled(codes.to_numpy(zero_copy_only=False).astype(np.int64), names)
 
 

@@ -17,8 +17,7 @@ ONE_SERIES = ("",)
 class RowEvents(NamedTuple):
     """Events of a whole slab, ordered by ``rows``, the row of each.
 
-    Event i is of series ``names[codes[i]]``, at ``seconds[i]``, in cell ``cells[i]``. Those of rows
-    a to before b are ``places[a]`` to before ``places[b]``.
+    Event i is of series ``names[codes[i]]``, at ``seconds[i]``, in cell ``cells[i]``.
     """
 
     names: tuple[str, ...]
@@ -26,7 +25,10 @@ class RowEvents(NamedTuple):
     codes: Numbers
     seconds: Numbers
     cells: Numbers
-    places: Numbers
+    row_count: int
+    """Of the slab."""
+    starts: list[Numbers]
+    """Once a part was asked for: the events of rows a to before b are ``[a]`` to before ``[b]``."""
     placings: dict[object, Placing | None]
     """Where the events lie in the tables of whoever counts them, kept as long as the slab is."""
 
@@ -46,14 +48,23 @@ class RowEvents(NamedTuple):
         ``at`` is the row of each element; without it there is one per row.
         """
         chosen = np.flatnonzero(kept)
-        series = np.full(chosen.size, codes) if isinstance(codes, int) else codes[chosen]
         mine = chosen if at is None else at[chosen]
-        places = mine.searchsorted(np.arange(rows + 1))
-        return cls(names, mine, series, seconds[chosen], cells[chosen], places, {})
+        if isinstance(codes, int):
+            codes = np.full(kept.size, codes)
+        if chosen.size < kept.size:
+            codes, seconds, cells = codes[chosen], seconds[chosen], cells[chosen]
+        return cls(names, mine, codes, seconds, cells, rows, [], {})
 
     def within(self, first: int, after: int, bounds: tuple[int, int] | None) -> Events:
         """Those of rows ``first`` to before ``after``."""
-        return Events(self, self.places.item(first), self.places.item(after), bounds)
+        if after - first == self.row_count:
+            return Events(self, 0, self.codes.size, bounds)
+        if not self.starts:
+            starts = np.zeros(self.row_count + 1, np.int64)
+            np.bincount(self.rows, minlength=self.row_count).cumsum(out=starts[1:])
+            self.starts.append(starts)
+        starts = self.starts[0]
+        return Events(self, starts.item(first), starts.item(after), bounds)
 
 
 class Events(NamedTuple):

@@ -64,10 +64,14 @@ class RequestSets:
                 for request_id in ids:
                     yield (name, request_id), second
 
-    def merge(self, other: RequestSets) -> None:
+    def merge(self, other: RequestSets) -> list[tuple[Key, int]]:
+        """Add another's; those that were not there before."""
+        fresh: list[tuple[Key, int]] = []
         for name, seconds in other._ids.items():
             for second, ids in seconds.items():
-                self.add([(name, request_id) for request_id in ids], [second] * len(ids))
+                keys = [(name, request_id) for request_id in ids]
+                fresh += self.add(keys, [second] * len(ids))
+        return fresh
 
     def forget(self, before_s: float, after_s: float) -> None:
         """Drop seconds before ``before_s`` or after ``after_s``. A tick drops one or none."""

@@ -247,16 +247,17 @@ class Slots:
         """Add another's counts; raise ValueError when its layout differs."""
         if (other.cells, other.step_s) != (self.cells, self.step_s):
             raise ValueError("slots of different layouts cannot be merged")
-        for name, row in other._rows.items():
-            for step, table in other._steps.items():
-                if row < len(table) and table[row].any():
-                    self._count_row(name, step, table[row])
-
-    def _count_row(self, name: str, step: int, counts: Cells) -> None:
-        row = self._rows[self.series_of(name)]
-        table = np.zeros((row + 1, self.cells), dtype=np.int64)
-        table[row] = counts
-        self._count_in(step, table)
+        counted = np.zeros(len(other._rows), dtype=np.bool_)
+        for table in other._steps.values():
+            counted[: len(table)] |= table.any(axis=1)
+        names = list(other._rows)
+        theirs = np.flatnonzero(counted)
+        mine = np.array([self._rows[self.series_of(names[row])] for row in theirs], np.int64)
+        for step, table in other._steps.items():
+            there = theirs < len(table)
+            added = np.zeros((len(self._rows), self.cells), dtype=np.int64)
+            np.add.at(added, mine[there], table[theirs[there]])  # two may share the overflow
+            self._count_in(step, added)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Sparse: one entry per non-zero cell."""

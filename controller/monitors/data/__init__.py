@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from controller.monitors.data import drift, features
+from controller.monitors.data import completeness, drift, features, violations
 from controller.monitors.monitor import Monitor
 
 MONITORS: tuple[Monitor, ...] = (
     features.MONITOR,
+    completeness.MONITOR,
+    violations.MONITOR,
     drift.MONITOR,
 )

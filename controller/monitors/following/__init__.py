@@ -3,5 +3,9 @@
 from __future__ import annotations
 
 from controller.monitors.follower import FollowerKind
+from controller.monitors.following import anomaly, multivariate
 
-FOLLOWERS: tuple[FollowerKind, ...] = ()
+FOLLOWERS: tuple[FollowerKind, ...] = (
+    anomaly.FOLLOWER,
+    multivariate.FOLLOWER,
+)

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from controller.monitors.monitor import Monitor
+from controller.monitors.objectives import budgets
 
-MONITORS: tuple[Monitor, ...] = ()
+MONITORS: tuple[Monitor, ...] = (budgets.MONITOR,)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from controller.monitors.monitor import Monitor
-from controller.monitors.outcome import clicks
+from controller.monitors.outcome import bots, clicks, late_clicks, sample_ratio
 
-MONITORS: tuple[Monitor, ...] = (clicks.MONITOR,)
+MONITORS: tuple[Monitor, ...] = (
+    clicks.MONITOR,
+    late_clicks.MONITOR,
+    bots.MONITOR,
+    sample_ratio.MONITOR,
+)

@@ -21,6 +21,7 @@ from controller.monitors.counting.nesting import nested, unnested
 from controller.monitors.counting.request_sets import Key, RequestSets
 from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
+from controller.monitors.outcome.matured import MINUTE_S, MaturedMinutes, lift_specs
 from controller.monitors.tick import SYSTEM_WINDOW_S, WINDOWS_OF_LAG, TickView
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED
@@ -36,6 +37,15 @@ CTR = SignalSpec(
     60.0,
     "Share of users' requests drawn to the arm that were clicked within the attribution window",
     users_only=True,
+)
+OVERDUE = SignalSpec(
+    "clicks_missing",
+    "count",
+    (),
+    0,
+    0.0,
+    "Clicks that the usual rate made due since the last outcome of any kind; from 20 on `ctr` is "
+    "stale",
 )
 Found = tuple[str, bytes, int]
 """Arm, request id and second of a draw or a click."""
@@ -87,11 +97,28 @@ class ClickTally:
         clicks = self._by_people.windows(int(start_s), int(end_s))
         return int(requests.sum()), int(clicks.sum())
 
+    def by_arm(self, start_s: float, end_s: float) -> dict[str, tuple[int, int]]:
+        """Requests drawn to each arm in the window, and how many of them a person clicked."""
+        requests = self._by_arm(self.requests, start_s, end_s)
+        clicks = self._by_arm(self._by_people, start_s, end_s)
+        return {arm: (requests.get(arm, 0), clicks.get(arm, 0)) for arm in requests}
+
+    @staticmethod
+    def _by_arm(slots: Slots, start_s: float, end_s: float) -> dict[str, int]:
+        found = dict.fromkeys(slots.names(), 0)
+        for _, table in slots.tables(start_s, end_s):
+            for arm, (count,) in zip(found, table.tolist(), strict=False):
+                found[arm] += count
+        return found
+
     def merge(self, other: ClickTally) -> None:
         self.requests.merge(other.requests)
-        self.clicked.merge(other.clicked)
-        self.bots.merge(other.bots)
-        self._count_people()
+        for key, second in self.bots.merge(other.bots):
+            if self.clicked.has(key, second):
+                self._by_people.bump(key[0], second, -1)
+        for key, second in self.clicked.merge(other.clicked):
+            if not self.bots.has(key, second):
+                self._by_people.bump(key[0], second, 1)
 
     def _count_people(self) -> None:
         self._by_people = Slots(1, first=self.requests.names())
@@ -173,17 +200,29 @@ def _seconds(rows: BatchView, time_column: str) -> NDArray[np.int64]:
 class ClickReader(Reader):
     """Remembers the usual rate, to tell a source that fell silent from users who do not click."""
 
-    def __init__(self) -> None:
-        self._usual_rate = 0.0
+    def __init__(self, settings: Settings) -> None:
+        self._usual_rate: float | None = None
+        self._minutes = MaturedMinutes()
+        self._lifts = {spec.name: spec for spec in lift_specs(settings)}
+        self._fixed = (Family((OVERDUE, *self._lifts.values())),)
 
     def advance(self, tally: ClickTally, tick: TickView) -> None:
+        matured_s = _matured_s(tally, tick)
         if tick.sources[OUTCOME].silent_s <= WINDOWS_OF_LAG * SYSTEM_WINDOW_S:
-            self._learn(tally, _matured_s(tally, tick))
+            self._learn(tally, matured_s)
+        last_s = matured_s // MINUTE_S * MINUTE_S - MINUTE_S
+        if last_s >= self._minutes.upto_s and last_s >= tick.started_s:
+            # Minutes that were jumped over are gone from the tally, or nearly.
+            self._minutes.add(last_s, tally.by_arm(last_s, last_s + MINUTE_S))
 
     def families(self, tally: ClickTally) -> tuple[Family, ...]:
-        return (Family((CTR,), "arm", tuple(tally.requests.names())),)
+        return (Family((CTR,), "arm", tuple(tally.requests.names())), *self._fixed)
 
     def reading(self, key: SignalKey, tally: ClickTally, tick: TickView) -> Reading:
+        if key.name == OVERDUE.name:
+            return self._overdue_reading(tally, tick)
+        if key.name in self._lifts:
+            return self._lift(key, tick)
         arm, matured_s = key.labels[0][1], _matured_s(tally, tick)
         window = (float(matured_s - math.ceil(key.window_s)), float(matured_s))
         requests = int(tally.requests.window(arm, *window)[0])
@@ -201,15 +240,35 @@ class ClickReader(Reader):
             return Reading(None, ReadingState.INSUFFICIENT, requests, *window, note)
         return tick.reading(CTR, (SERVED, OUTCOME), window, value, requests, "no traffic")
 
-    def _missing(self, tally: ClickTally, tick: TickView) -> str:
-        """Why clicks cannot be believed to be all there, or nothing."""
+    def _lift(self, key: SignalKey, tick: TickView) -> Reading:
+        name, _, part = key.name.rpartition(".")
+        _, arm, control = name.removesuffix(")").split(",")
+        window = self._minutes.window(key.window_s)
+        lift, requests = self._minutes.lift(arm, control, window)
+        value = None if lift is None else lift.lower if part == "lower" else lift.upper
+        return tick.reading(self._lifts[key.name], (SERVED, OUTCOME), window, value, requests)
+
+    def _overdue_reading(self, tally: ClickTally, tick: TickView) -> Reading:
+        window = (tick.at_s - tick.sources[OUTCOME].silent_s, tick.at_s)
+        if self._usual_rate is None and tick.bus_is_up:
+            note = "the usual rate is not known yet"
+            return Reading(None, ReadingState.INSUFFICIENT, 0, *window, note)
+        return tick.reading(OVERDUE, (SERVED,), window, self._overdue(tally, tick), 0)
+
+    def _overdue(self, tally: ClickTally, tick: TickView) -> float:
+        """How many clicks the usual rate made due while nothing came."""
         silent_s = tick.sources[OUTCOME].silent_s
         if silent_s <= WINDOWS_OF_LAG * SYSTEM_WINDOW_S:
-            return ""
+            return 0.0
         asked = tally.requests.total(tick.closed_s - silent_s, tick.closed_s)
-        expected = asked * self._usual_rate
+        return asked * (self._usual_rate or 0.0)
+
+    def _missing(self, tally: ClickTally, tick: TickView) -> str:
+        """Why clicks cannot be believed to be all there, or nothing."""
+        expected = self._overdue(tally, tick)
         if expected < LEAST_EXPECTED_CLICKS:
             return ""
+        silent_s = tick.sources[OUTCOME].silent_s
         return f"no outcome for {silent_s:.0f}s although {expected:.0f} clicks were due"
 
     def _learn(self, tally: ClickTally, matured_s: int) -> None:
@@ -217,6 +276,17 @@ class ClickReader(Reader):
         requests, clicks = tally.everywhere(start_s, matured_s)
         if requests >= CTR.least_sample:
             self._usual_rate = clicks / requests
+
+    def snapshot(self) -> Arrays:
+        rate = math.nan if self._usual_rate is None else self._usual_rate
+        return {"usual_rate": np.array([rate]), **self._minutes.snapshot()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        if not arrays:
+            return
+        rate = float(arrays["usual_rate"][0])
+        self._usual_rate = None if math.isnan(rate) else rate
+        self._minutes.restore(arrays)
 
 
 def _matured_s(tally: ClickTally, tick: TickView) -> int:
@@ -232,8 +302,9 @@ def _tally(settings: Settings) -> ClickTally:
 MONITOR = Monitor(
     "clicks",
     (SERVED, OUTCOME),
-    (CTR,),
+    (CTR, OVERDUE),
     _tally,
-    lambda _settings: ClickReader(),
+    ClickReader,
     extra_horizon_s=lambda settings: settings.attribution_window_s,
+    more_specs=lift_specs,
 )

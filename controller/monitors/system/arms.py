@@ -21,10 +21,11 @@ from controller.monitors.counting.events import RowEvents
 from controller.monitors.counting.nesting import nested, unnested
 from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
+from controller.monitors.system import columns
 from controller.monitors.system.latency import LATENCY_MS, latency_specs, least_sample_of
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
 from controller.settings import Settings
-from controller.telemetry.schema import SERVED, SKIPPED_BY_BREAKER
+from controller.telemetry.schema import SERVED
 
 LATENCIES = latency_specs("arm_latency_ms", ("arm",), "of the arm's attempts, probes included")
 BAD = SignalSpec(
@@ -45,16 +46,17 @@ RATE = SignalSpec(
 )
 SPECS = (*LATENCIES.values(), BAD, RATE)
 _LATENCY_SHARES = {spec.name: (share, spec) for share, spec in LATENCIES.items()}
-_GOOD, _BAD, _SPARED, _UNCOUNTED = 0, 1, 2, 3
+SHADOWED = 4
+"""After the kinds of `columns`."""
 
 
 class ArmTally:
     def __init__(self, arms: Sequence[str]) -> None:
         self.latency = Slots(LATENCY_MS.size, first=arms)
-        self.kinds = Slots(4, first=arms)
+        self.kinds = Slots(5, first=arms)
 
     def update(self, rows: BatchView) -> None:
-        self.kinds.count(rows.events("arms.kinds", _attempts, "done_at_s"))
+        self.kinds.count(rows.events("arms.kinds", kinds, "done_at_s"))
         self.latency.count(rows.events("arms.latency", _waits, "done_at_s"))
 
     def merge(self, other: ArmTally) -> None:
@@ -73,47 +75,31 @@ class ArmTally:
         self.kinds.restore(unnested(arrays, "kinds"))
 
 
-def _attempts(rows: BatchView) -> RowEvents:
-    """What came of each attempt of a role that counts."""
-    attempts = rows.nested("attempts")
-    arm, result = attempts.labels("arm"), attempts.labels("result")
-    kinds = np.full(result.codes.size, _UNCOUNTED, dtype=np.int64)
-    kinds[result.equal("ok")] = _GOOD
-    kinds[result.equal("late", "error")] = _BAD
-    spared = attempts.labels("reason").equal(SKIPPED_BY_BREAKER)
-    kinds[result.equal("skipped") & spared] = _SPARED
-    counted_role = rows.labels("role").equal("user", "probe")[attempts.rows]
-    seconds = rows.seconds("done_at_s")[attempts.rows]
-    kept = counted_role & (arm.codes >= 0)
+def kinds(rows: BatchView) -> RowEvents:
+    """What came of each attempt; one of a shadow that reached its arm is known as such."""
+    tries = columns.attempts(rows)
+    of_shadow = tries.roles == columns.SHADOW
+    cells = np.where(of_shadow, SHADOWED, tries.kinds)
+    reached = tries.kinds <= columns.BAD
+    kept = (tries.arm.codes >= 0) & (tries.roles > 0) & (reached | ~of_shadow)
     return RowEvents.of(
-        rows.row_count,
-        arm.names,
-        kept,
-        attempts.rows,
-        arm.codes,
-        seconds,
-        kinds,
+        rows.row_count, tries.arm.names, kept, tries.rows, tries.arm.codes, tries.seconds, cells
     )
 
 
 def _waits(rows: BatchView) -> RowEvents:
     """How long each attempt took that counts at all."""
-    attempts = rows.nested("attempts")
-    arm, result = attempts.labels("arm"), attempts.labels("result")
-    elapsed_ms = attempts.numbers("elapsed_ms").copy()
-    elapsed_ms[result.equal("late", "skipped")] = np.inf
-    spared = attempts.labels("reason").equal(SKIPPED_BY_BREAKER)
-    kept = result.equal("ok", "late", "error") | (result.equal("skipped") & spared)
-    kept &= rows.labels("role").equal("user", "probe")[attempts.rows] & (arm.codes >= 0)
-    seconds = rows.seconds("done_at_s")[attempts.rows]
+    tries = columns.attempts(rows)
+    counted = (tries.roles & (columns.USER | columns.PROBE)) > 0
+    kept = (tries.arm.codes >= 0) & counted & (tries.kinds < columns.UNCOUNTED)
     return RowEvents.of(
         rows.row_count,
-        arm.names,
+        tries.arm.names,
         kept,
-        attempts.rows,
-        arm.codes,
-        seconds,
-        LATENCY_MS.index(elapsed_ms),
+        tries.rows,
+        tries.arm.codes,
+        tries.seconds,
+        tries.buckets,
     )
 
 
@@ -123,12 +109,12 @@ class ArmReader(Reader):
 
     def reading(self, key: SignalKey, tally: ArmTally, tick: TickView) -> Reading:
         arm, window = key.labels[0][1], tick.window(key.window_s)
-        kinds = tally.kinds.window(arm, *window).tolist()
-        good, bad, spared, _ = kinds
+        counted = tally.kinds.window(arm, *window).tolist()[:SHADOWED]
+        good, bad, spared, _ = counted
         if key.name == RATE.name:
             return tick.rate(RATE, (SERVED,), window, good + bad)
         # An arm that was skipped for the cache is not without traffic, only unmeasured.
-        idle = "" if any(kinds) else "no traffic and no probes"
+        idle = "" if any(counted) else "no traffic and no probes"
         if key.name == BAD.name:
             total = good + bad + spared
             value = (bad + spared) / total if total else None

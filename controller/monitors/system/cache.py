@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
@@ -13,6 +12,7 @@ from controller.monitors.counting.batch_view import BatchView
 from controller.monitors.counting.events import ONE_SERIES, RowEvents
 from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
+from controller.monitors.system import columns
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
 from controller.telemetry.schema import SERVED
 
@@ -49,18 +49,9 @@ class CacheTally:
 
 
 def _looks(rows: BatchView) -> RowEvents:
-    cache = rows.labels("cache")
-    kept = rows.labels("role").equal("user") & cache.equal("hit", "miss")
-    found = np.where(cache.equal("hit"), _HIT, _MISS)
-    return RowEvents.of(
-        rows.row_count,
-        ONE_SERIES,
-        kept,
-        None,
-        0,
-        rows.seconds("done_at_s"),
-        found,
-    )
+    found = columns.translated(rows.labels("cache"), {"miss": _MISS, "hit": _HIT}, -1, -1)
+    kept = (columns.roles(rows) == columns.USER) & (found >= 0)
+    return RowEvents.of(rows.row_count, ONE_SERIES, kept, None, 0, columns.done_s(rows), found)
 
 
 class CacheReader(Reader):

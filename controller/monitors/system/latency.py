@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from controller.core.readings import SignalSpec
 from controller.monitors.tick import SYSTEM_WINDOW_S
 from controller.statistics.log_histogram import LogBuckets
 
 LATENCY_MS = LogBuckets(least=0.05, maximum=60_000.0)
 """What was cut, skipped or never came back counts as the maximum, shown as ``> 60000``."""
+COARSE_MS = LogBuckets(least=0.5, maximum=60_000.0, relative_error=0.04)
+"""For the many series of routes and probes: a fifth of the memory, within 5 % of exact."""
+COARSE_OF = COARSE_MS.index(
+    np.array([*(LATENCY_MS.value_at(n) for n in range(LATENCY_MS.size - 1)), np.inf])
+)
+"""The coarse bucket of each fine one; the last, of what has no time, stays the last."""
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 

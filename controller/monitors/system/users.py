@@ -17,6 +17,7 @@ from controller.monitors.counting.events import ONE_SERIES, RowEvents
 from controller.monitors.counting.nesting import nested, unnested
 from controller.monitors.counting.slots import Slots
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
+from controller.monitors.system import columns
 from controller.monitors.system.latency import LATENCY_MS, latency_specs, least_sample_of
 from controller.monitors.tick import SYSTEM_WINDOW_S, TickView
 from controller.telemetry.schema import SERVED
@@ -97,41 +98,29 @@ class UserTally:
         self.flags.restore(unnested(arrays, "flags"))
 
 
-def _counted(rows: BatchView) -> Mask:
-    return rows.labels("role").equal("user") & ~rows.labels("outcome").equal("invalid")
-
-
 def _waits(rows: BatchView) -> RowEvents:
-    waits = LATENCY_MS.index(rows.numbers("latency_ms"))
-    return RowEvents.of(
-        rows.row_count,
-        ONE_SERIES,
-        _counted(rows),
-        None,
-        0,
-        rows.seconds("done_at_s"),
-        waits,
-    )
+    kept, at_s = columns.of_users(rows), columns.done_s(rows)
+    return RowEvents.of(rows.row_count, ONE_SERIES, kept, None, 0, at_s, columns.wait_buckets(rows))
 
 
 def _flags(rows: BatchView) -> RowEvents:
-    outcome, drawn, by = rows.labels("outcome"), rows.labels("arm"), rows.labels("served_by")
-    answered = outcome.equal("ok", "late") | (outcome.equal("shed") & (by.codes >= 0))
-    drawn_names = np.array([*drawn.names, ""], dtype=object)
-    by_names = np.array([*by.names, ""], dtype=object)
-    as_drawn = drawn_names[drawn.codes] == by_names[by.codes]
-    whole = outcome.equal("ok") & as_drawn
-    shed = outcome.equal("shed")
-    flags = np.asarray(answered * _ANSWERED + ~whole * _DEGRADED + shed * _SHED, dtype=np.int64)
+    outcome, answered = rows.labels("outcome"), columns.has_slate(rows)
+    whole = outcome.equal("ok") & _as_drawn(rows)
+    flags = answered * _ANSWERED + ~whole * _DEGRADED + outcome.equal("shed") * _SHED
+    kept, at_s = columns.of_users(rows), columns.done_s(rows)
     return RowEvents.of(
-        rows.row_count,
-        ONE_SERIES,
-        _counted(rows),
-        None,
-        0,
-        rows.seconds("done_at_s"),
-        flags,
+        rows.row_count, ONE_SERIES, kept, None, 0, at_s, flags.astype(np.int64, copy=False)
     )
+
+
+def _as_drawn(rows: BatchView) -> Mask:
+    """Whether the arm drawn answered; nobody drawn and nobody answering is the same one."""
+    drawn, by = rows.labels("arm"), rows.labels("served_by")
+    places = {name: place for place, name in enumerate(dict.fromkeys((*drawn.names, *by.names)))}
+    found: Mask = columns.translated(drawn, places, -1, -1) == columns.translated(
+        by, places, -1, -1
+    )
+    return found
 
 
 class UserReader(Reader):

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from simulator.invariants.story import Story
+
 
 def test_a_healthy_story_breaks_nothing(run: Any) -> None:
     name = run.open()
@@ -141,3 +143,20 @@ def test_work_that_never_ends_is_seen(run: Any) -> None:
     work = {"id": "w", "owner": "slow", "decided_at_s": 5.0, "expires_at_s": 5.0}
     run.commit(run.record("blocked"), wanted=[work])
     assert run.names == {"nothing-is-wanted-forever"}
+
+
+def test_a_record_that_says_why_leaves_the_incident_where_it_stood() -> None:
+    story = Story()
+    record = {
+        "claims_after": [],
+        "epoch": 7,
+        "revision": 2,
+        "hash": "ab",
+        "incident": "slow-primary-7-2",
+        "playbook": "slow-primary",
+        "details": {},
+    }
+    story.tell({**record, "phase": "asked", "at_s": 5.0})
+    story.tell({**record, "phase": "explained", "at_s": 6.0})
+    incident = story.incidents["slow-primary-7-2"]
+    assert (incident.phase, incident.last_s) == ("asked", 5.0)

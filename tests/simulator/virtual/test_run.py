@@ -35,6 +35,7 @@ def test_the_slow_primary_is_drained_and_comes_back(story: Path) -> None:
         "elected",
         "opened",
         "acting",
+        "explained",
         "verifying",
         "holding",
         "returning",

@@ -55,6 +55,9 @@ def test_every_outcome_belongs_to_a_served_row_and_says_its_labels(usual: Any) -
             slate["propensities"],
         )
         assert row["served_at_s"] == slate["at_s"]
+        of_drawn = slate["served_by"] == slate["arm"]
+        assert row["top_score"] == (slate["top_score"] if of_drawn else None)
+        assert row["segment.platform"] == slate["segment.platform"]
         assert slate["done_at_s"] <= row["at_s"] < row["received_at_s"]
         assert row["value"] == len(row["clicked_positions"]) > 0
         assert row["viewed_positions"] == list(range(row["clicked_positions"][-1] + 1))

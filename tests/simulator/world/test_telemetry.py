@@ -19,8 +19,10 @@ from simulator.world.conditions import ArmConditions, Conditions, InputShift
 from simulator.world.world import World
 
 SETTINGS = Settings(cache_ttl_s=5.0)
-UNKNOWN_HERE = ("top_score", "margin", "entropy", "cpu_ms")
-"""The virtual service scores nothing and has no processor."""
+UNKNOWN_HERE = ("cpu_ms",)
+"""The virtual service has no processor."""
+OF_SCORES = ("top_score", "margin", "entropy")
+"""The virtual service scores slates, not items."""
 SHIFT_SD = 2.0
 
 
@@ -46,12 +48,15 @@ def test_each_row_is_what_production_writes_of_the_same_request(rows: list[dict[
     assert {row["outcome"] for row in rows} >= {"ok", "shed"}
     assert {each["result"] for row in rows for each in row["attempts"]} >= {"ok", "late", "error"}
     assert {row["cache"] for row in rows} >= {"hit", "miss", "bypass"}
-    for mine, theirs in zip(rows, produced, strict=True):
+    for row, theirs in zip(rows, produced, strict=True):
+        mine = dict(row)
         done_s, wanted_s = mine.pop("done_at_s"), theirs.pop("done_at_s")
         assert math.isclose(done_s, wanted_s, abs_tol=1e-5)
         for name in UNKNOWN_HERE:
             assert mine.pop(name) is None
             theirs.pop(name)
+        for name in OF_SCORES:
+            assert (mine.pop(name) is None) == (theirs.pop(name) is None)
         assert mine == theirs
 
 
@@ -64,6 +69,18 @@ def test_inputs_are_told_of_a_share_and_move_with_the_world(rows: list[dict[str,
     assert not any(row["inputs"] for row in rows if row["served_by"] != "primary")
     values = [each["value"] for inputs in told for each in inputs]
     assert abs(sum(values) / len(values) - SHIFT_SD) < 4.0 / math.sqrt(len(values))
+
+
+def test_a_personal_arm_scores_each_request_by_itself_and_an_in_process_arm_all_alike(
+    rows: list[dict[str, Any]],
+) -> None:
+    by_arm = {
+        arm: {row["top_score"] for row in rows if row["served_by"] == arm}
+        for arm in ("primary", "fallback")
+    }
+    assert len(by_arm["fallback"]) == 1
+    assert len(by_arm["primary"]) > 500
+    assert all(row["margin"] > 0.0 and row["entropy"] > 0.0 for row in rows if row["slate"])
 
 
 def _as_production(row: dict[str, Any], plan: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Counting in processes of its own, where one controller cannot count it all."""
