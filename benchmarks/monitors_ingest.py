@@ -103,7 +103,8 @@ def _river_per_s(batch: pa.RecordBatch, events: int, *, with_segments: bool) -> 
 def _at_50_per_s(seconds: int) -> Iterator[Figure]:
     tracemalloc.start()
     monitors = _watching()
-    source, numbers = served_events(2_000, START_S, seed=1), defaultdict(count)
+    source = served_events(2_000, START_S, seed=1)
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(count)
     took_s = []
     for second in range(HISTORY_S + seconds):
         if second == HISTORY_S:

@@ -156,7 +156,9 @@ class Settings(_Strict):
             "latency": Objective(indicator="latency", target=0.95, threshold=200.0),
         }
     )
-    false_actions: Annotated[str, Field(pattern=r"^[1-9]\d{0,5} per [1-9]\d{0,5}(h|d)$")] = "1 per 60d"
+    false_actions: Annotated[str, Field(pattern=r"^[1-9]\d{0,5} per [1-9]\d{0,5}(h|d)$")] = (
+        "1 per 60d"
+    )
     """How many false actions over all rules that act are affordable; `calibrate` checks them."""
     false_drift_per_day: float = Field(default=1.0, gt=0.0, le=1_000.0)
     """How many false drift decisions a day are affordable, over all inputs of all arms."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from controller.core.plan import Plan
 from controller.telemetry.schema import SERVED
@@ -50,7 +51,9 @@ class Prober:
         self._means.book.breaker(arm).record_probe(
             time.monotonic(), good=tried.attempt.result == "ok", jitter=self._means.jitter()
         )
-        self._means.telemetry.put(SERVED, served_row(asked, _as_served(arm, asked, tried), plan))
+        self._means.telemetry.put(
+            SERVED, partial(served_row, asked, _as_served(arm, asked, tried), plan)
+        )
 
     async def _try(self, plan: Plan, arm: str, query: ArmQuery) -> Tried:
         if arm in self._means.models:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 from controller.core.plan import Plan
 from controller.telemetry.schema import SERVED
@@ -256,4 +257,4 @@ class Router:
             queue_depth=way.load.in_flight,
             cache=way.cache,
         )
-        self._means.telemetry.put(SERVED, served_row(way.asked, served, way.plan))
+        self._means.telemetry.put(SERVED, partial(served_row, way.asked, served, way.plan))

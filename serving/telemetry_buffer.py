@@ -65,7 +65,10 @@ class TelemetryBuffer:
         self._thread.start()
 
     def put(self, topic: str, row: Row | MakesRow, partition: int | None = None) -> None:
-        """Queue one row, or what makes it. ``partition``: another than this producer's own, for outcomes."""
+        """Queue one row, or what makes it.
+
+        ``partition``: another than this producer's own, for outcomes.
+        """
         where = self._partition if partition is None else partition
         with self._lock:
             ring = self._rings.setdefault(topic, deque())

@@ -3,9 +3,9 @@
 Peaks over threshold (Pickands 1975; Davison and Smith 1990): exceedances of a high level,
 declustered by runs, follow a generalized Pareto law, fitted by probability-weighted moments
 (Hosking and Wallis 1987) and continued to the border. The interval is a bootstrap over clusters
-and their Poisson number. Where enough crossings were seen they are counted instead, and where there is no tail to
-continue (a constant, a count that never moved) only a bound is given. Measured over simulated weeks
-in `tests/calibration` and by `python -m benchmarks.calibrate`.
+and their Poisson number. Where enough crossings were seen they are counted instead, and where there
+is no tail to continue (a constant, a count that never moved) only a bound is given. Measured over
+simulated weeks in `tests/calibration` and by `python -m benchmarks.calibrate`.
 """
 
 from __future__ import annotations

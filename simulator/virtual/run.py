@@ -61,8 +61,8 @@ def run_scenario(
 ) -> Outcome:
     """Run it to its end. ``log_dir``: keep journal and decision log there.
 
-    ``stepwise`` serves every request one by one: the reference. ``look`` sees every tick. Raise BadInput for playbooks that
-    cannot be loaded.
+    ``stepwise`` serves every request one by one: the reference. ``look`` sees every tick. Raise
+    BadInput for playbooks that cannot be loaded.
     """
     made = VirtualRun(scenario, seed, log_dir=log_dir, stepwise=stepwise, look=look)
     return made.run(command, progress)

@@ -129,7 +129,8 @@ class Rig:
 
     def rows(self, topic: str = SERVED) -> list[Mapping[str, Any]]:
         """What was put for a topic so far."""
-        return [row for _, row in self.telemetry._rings.get(topic, ())]
+        rows = [row for _, row in self.telemetry._rings.get(topic, ())]
+        return [row() if callable(row) else row for row in rows]
 
     async def settle(self, condition: Callable[[], bool], cap_s: float = 20.0) -> None:
         """Let background tasks run until it holds."""
