@@ -11,17 +11,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from benchmarks import (
     controller_tick,
+    monitors_anomaly,
+    monitors_causes,
+    monitors_ctr,
+    monitors_drift,
     monitors_histogram,
     monitors_ingest,
     monitors_telemetry,
+    monitors_workers,
 )
 from benchmarks.figure import Figure, run_benchmark
 
 THEMES: Mapping[str, Callable[[bool], Iterator[Figure]]] = {
     "histogram": monitors_histogram.figures,
     "ingest": monitors_ingest.figures,
-    "telemetry": monitors_telemetry.figures,
     "tick": controller_tick.figures,
+    "telemetry": monitors_telemetry.figures,
+    "workers": monitors_workers.figures,
+    "drift": monitors_drift.figures,
+    "causes": monitors_causes.figures,
+    "anomaly": monitors_anomaly.figures,
+    "ctr": monitors_ctr.figures,
 }
 
 

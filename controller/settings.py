@@ -216,6 +216,7 @@ class Settings(_Strict):
             label_values={
                 "arm": tuple(self.arms),
                 "feature_group": self.feature_groups,
+                "slo": tuple(self.objectives),
             },
             default_windows_s={
                 name: spec.default_window_s for name, spec in catalogue.specs.items()

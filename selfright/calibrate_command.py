@@ -130,7 +130,7 @@ def to_document(found: Calibration, period: HealthyPeriod) -> dict[str, Any]:
 
 
 def _rule_document(rule: RuleRate) -> dict[str, Any]:
-    low, high = rule.rate.interval()
+    low, high = rule.rate.interval
     return {
         "playbook": rule.playbook,
         "target": rule.target,
@@ -147,11 +147,11 @@ def _show(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, side in (("rule", "left"), ("seen", "right"), ("how", "left")):
         table.add_column(name, justify=side)  # type: ignore[arg-type]
-    table.add_column("false actions expected", justify="right")
-    table.add_column("95 % interval", justify="right")
+    table.add_column("false actions", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     for rule in found.rules:
         name = rule.playbook + (f" [{rule.target}]" if rule.target else "")
-        interval = _between(*rule.rate.interval())
+        interval = _between(*rule.rate.interval)
         expected = _rate(rule.rate.expected_per_s)
         table.add_row(Text(name), str(rule.rate.crossings), rule.rate.how, expected, interval)
     table.add_row(
@@ -189,4 +189,6 @@ def _rate(per_s: float) -> str:
 
 
 def _between(low_per_s: float, high_per_s: float) -> str:
+    if not low_per_s:
+        return f"at most {_rate(high_per_s)}"
     return f"{_rate(low_per_s)} to {_rate(high_per_s)}"

@@ -16,7 +16,13 @@ from controller.core.playbook import Autonomy, Playbook
 from controller.core.readings import SignalKey
 from controller.core.settings import JudgeSettings
 from controller.language.quantities import budget
-from controller.statistics.tail_rate import TailRate, run_maxima, tail_rate
+from controller.statistics.tail_rate import (
+    DRAWS,
+    TailRate,
+    counted_draws,
+    run_maxima,
+    tail_rate,
+)
 
 ACTING = (Autonomy.AUTO, Autonomy.APPROVE)
 
@@ -72,17 +78,34 @@ def calibrate(
         RuleRate(playbook.name, target, tail_rate(far, 1.0, gap, random))
         for playbook, target, far, gap in _judged(playbooks, settings, period)
     ]
-    expected_per_s = sum(rule.rate.expected_per_s for rule in rules)
-    draws = np.sum([rule.rate.draws for rule in rules], axis=0) if rules else np.zeros(1)
-    low, high = (float(x) for x in np.quantile(draws, (0.025, 0.975)))
+    whole = _together([rule.rate for rule in rules], period, random)
+    low, high = whole.interval
+    expected_per_s = whole.expected_per_s
     count, within_s = budget(false_actions)
     afford = count / within_s
     verdict: Literal["holds", "exceeded", "not shown"] = "not shown"
     if high <= afford:
         verdict = "holds"
-    elif min(low, expected_per_s) > afford:
+    elif low > afford:
         verdict = "exceeded"
     return Calibration(tuple(rules), expected_per_s, (low, high), afford, verdict)
+
+
+def _together(
+    rates: list[TailRate], period: HealthyPeriod, random: np.random.Generator
+) -> TailRate:
+    """All rules as one. Those that were only counted were counted over one and the same period, so
+    it is their sum that its length bounds."""
+    counted = [rate for rate in rates if rate.how != "continued"]
+    crossings = sum(rate.crossings for rate in counted)
+    draws = np.zeros(DRAWS)
+    if counted:
+        draws += counted_draws(crossings, max(1, period.length), random)
+    for rate in rates:
+        if rate.how == "continued":
+            draws += rate.draws
+    expected_per_s = sum(rate.expected_per_s for rate in rates)
+    return TailRate(expected_per_s, draws, sum(rate.crossings for rate in rates), "summed")
 
 
 def actions_in(

@@ -40,11 +40,11 @@ class TailRate:
     crossings: int
     how: str
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Central interval of the rate, per second."""
-        off = (1.0 - level) / 2.0
-        low, high = np.quantile(self.draws, (off, 1.0 - off))
-        return float(low), float(high)
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the rate, per second; from 0 where nothing says that it is more."""
+        low, high = np.quantile(self.draws, (0.025, 0.975))
+        return (float(low) if self.expected_per_s else 0.0), float(high)
 
 
 def tail_rate(margins: Numbers, step_s: float, gap: int, random: np.random.Generator) -> TailRate:
@@ -54,8 +54,7 @@ def tail_rate(margins: Numbers, step_s: float, gap: int, random: np.random.Gener
     """
     watched_s = max(1, margins.size) * step_s
     crossings = len(run_maxima(margins, 0.0, gap))
-    # Jeffreys' prior; where nothing was seen, the exact upper bound.
-    counted = random.gamma(crossings + (0.5 if crossings else 1.0), 1.0 / watched_s, DRAWS)
+    counted = counted_draws(crossings, watched_s, random)
     if crossings >= ENOUGH_CROSSINGS:
         return TailRate(crossings / watched_s, counted, crossings, "counted")
     peaks, level = _tail(margins, gap)
@@ -67,6 +66,12 @@ def tail_rate(margins: Numbers, step_s: float, gap: int, random: np.random.Gener
     again = random.choice(peaks, (DRAWS, peaks.size))
     numbers = random.gamma(peaks.size + 0.5, 1.0 / watched_s, DRAWS)
     return TailRate(expected_per_s, numbers * _shares_beyond(again, level), crossings, "continued")
+
+
+def counted_draws(crossings: int, watched_s: float, random: np.random.Generator) -> Numbers:
+    """Rates that may have brought so many crossings: by Jeffreys' prior, and where nothing was
+    seen by the flat one, whose upper end is the exact bound."""
+    return random.gamma(crossings + (0.5 if crossings else 1.0), 1.0 / watched_s, DRAWS)
 
 
 def run_maxima(margins: Numbers, level: float, gap: int) -> Numbers:

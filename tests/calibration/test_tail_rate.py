@@ -27,7 +27,7 @@ def test_runs_that_are_close_are_one() -> None:
 def test_what_never_moved_is_only_bounded() -> None:
     found = tail_rate(np.full(DAY, -1.0), 1.0, 60, np.random.default_rng(SEED))
     assert (found.how, found.expected_per_s) == ("bounded", 0.0)
-    assert 1.0 / DAY < found.interval()[1] < 6.0 / DAY
+    assert 1.0 / DAY < found.interval[1] < 6.0 / DAY
 
 
 def test_crossings_are_counted_when_there_are_enough() -> None:
@@ -47,7 +47,7 @@ def test_intervals_learnt_from_a_week_hold_what_a_year_brings() -> None:
         rate = crossings / (12 * 7 * DAY)
         for _ in range(6):
             found = tail_rate(noise(random, 7) - border, 1.0, 600, random)
-            low, high = found.interval()
+            low, high = found.interval
             tried += 1
             held += low <= rate <= high or (crossings == 0 and low < 1.0 / (12 * 7 * DAY))
     assert held >= tried - 2, f"{held} of {tried}; seed {SEED}"

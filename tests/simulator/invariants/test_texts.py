@@ -21,7 +21,7 @@ from simulator.scenario.loading import PLAYBOOKS
 
 MAY_READ = {
     "controller.core.readings",
-    "controller.monitors.monitor_set",
+    "controller.monitors.layers",
     "controller.settings",
 }
 SETTINGS = Settings()
