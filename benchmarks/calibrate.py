@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from scipy import stats
 
 from benchmarks.figure import Figure, run_benchmark
-from controller.calibration.healthy import HealthyPeriod, HealthyRecorder
+from controller.calibration.healthy import HealthyRecorder, joined
 from controller.calibration.rules import Calibration, actions_in, calibrate, keys_of
 from controller.core.playbook import Playbook
 from controller.language.loading import load_playbooks
@@ -76,16 +75,11 @@ def _weeks(what: str, rules: Sequence[Playbook], settings: Settings, weeks: int)
     judged = settings.for_judge(catalogue_of(settings))
     keys = keys_of(rules, judged)
     learning = HealthyReadings(HealthyService(), SEED)
-    learnt = _joined([learning.week(keys) for _ in range(LEARNT_WEEKS)])
+    learnt = joined([learning.week(keys) for _ in range(LEARNT_WEEKS)])
     found = calibrate(rules, judged, learnt, BUDGET, SEED)
     later = HealthyReadings(HealthyService(), SEED + 1)
     actions = sum(actions_in(rules, judged, later.week(keys)) for _ in range(weeks))
     return _figure(f"false actions of {what}, {weeks} weeks", actions, weeks * WEEK_S, found)
-
-
-def _joined(periods: Sequence[HealthyPeriod]) -> HealthyPeriod:
-    series = {key: np.concatenate([p.series[key] for p in periods]) for key in periods[0].series}
-    return HealthyPeriod(0.0, series, sum(p.length for p in periods))
 
 
 def _whole_path(rules: Sequence[Playbook], folder: Path, days: float) -> Figure:

@@ -18,11 +18,11 @@ from rich.text import Text
 from controller.core.readings import SignalKey
 from controller.errors import BadInput
 from controller.monitors.monitor import label
-from controller.settings import Objective, Settings
-from controller.settings_file import read_settings
+from controller.settings import Objective
 from controller.shell.readings_file import read_readings
 from selfright import openslo, prometheus_rules
 from selfright.running_stack import find_settings
+from selfright.settings_at_hand import settings_at_hand
 from selfright.terminal import one_line_errors
 
 SIGNALS = {
@@ -33,7 +33,6 @@ SIGNALS = {
     "burn_3d": ("slo.burn_rate_3d", 0.0),
 }
 STALE_S = 30.0
-DEFAULT_SETTINGS = Path("selfright.yaml")
 _UNKNOWN = {"value": None, "state": "unknown", "note": "the controller has written nothing of it"}
 
 app = typer.Typer(help="Objectives and their error budgets.", invoke_without_command=True)
@@ -80,7 +79,7 @@ def export(
 ) -> None:
     """Write the objectives as OpenSLO documents, or as rules for Prometheus."""
     with one_line_errors():
-        known = _settings(settings)
+        known = settings_at_hand(settings)
         text = openslo.exported(known) if to is Format.OPENSLO else prometheus_rules.rules(known)
         if output is None:
             sys.stdout.write(text)
@@ -96,12 +95,6 @@ def import_command(file: Annotated[Path, typer.Argument(help="OpenSLO YAML.")]) 
     """Print the `objectives:` of an OpenSLO file, for selfright.yaml."""
     with one_line_errors():
         sys.stdout.write(openslo.as_settings(openslo.imported(file)))
-
-
-def _settings(path: Path | None) -> Settings:
-    if path is None and not DEFAULT_SETTINGS.exists():
-        return Settings()
-    return read_settings(path or DEFAULT_SETTINGS)
 
 
 def _row(name: str, objective: Objective, document: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,13 @@ class HealthyPeriod:
     @property
     def days(self) -> float:
         return self.length / 86_400.0
+
+
+def joined(periods: Sequence[HealthyPeriod]) -> HealthyPeriod:
+    """Periods of the same series, one after another. There must be one."""
+    first = periods[0]
+    series = {key: np.concatenate([p.series[key] for p in periods]) for key in first.series}
+    return HealthyPeriod(first.start_s, series, sum(p.length for p in periods))
 
 
 class HealthyRecorder:

@@ -15,12 +15,13 @@ Measured alarms per 30 days at a target of 99.9 %, independent requests, a look 
     3 d and 6 h > 1                       0        0.2     exactly at the target (20 runs of 30 d)
     3 d and 6 h > 1                       0        0       half of it
 
-Errors in bursts are real burns and alarm. `tests/statistics/test_burn_rate.py` repeats it.
+Six runs of 30 days for the first line, ten for the second and last. Errors in bursts are real burns
+and alarm. `tests/statistics/test_burn_rate.py` repeats the lines of 1 h, and the third with 4 runs.
 """
 
 from __future__ import annotations
 
-from scipy.special import betaincinv
+from controller.statistics.rate_bounds import lower_bound
 
 CONFIDENCE = 0.999
 LEAST_BAD = 5
@@ -39,7 +40,7 @@ def proven_burn(total: int, bad: int, target: float) -> float:
     """
     if bad < LEAST_BAD:
         return 0.0
-    return float(betaincinv(bad, total - bad + 1.0, 1.0 - CONFIDENCE)) / (1.0 - target)
+    return lower_bound(total, bad, 1.0 - CONFIDENCE) / (1.0 - target)
 
 
 def least_burn(long: tuple[int, int], short: tuple[int, int], target: float) -> float:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.statistics.discoveries import passing
 from controller.statistics.drift_distance import kolmogorov_smirnov, population_stability_index
 from controller.statistics.drift_null import REFERENCE_BLOCK_ROWS, KnownNull
 from controller.statistics.rao_scott import rao_scott_p_values
@@ -170,9 +171,5 @@ def shifted(results: Mapping[str, DriftResult], alpha: float | None = None) -> l
 
 def discoveries(p_values: Mapping[str, float], alpha: float = ALPHA) -> list[str]:
     """Names that Benjamini and Hochberg's rule lets pass, in order."""
-    tested = sorted((p_value, name) for name, p_value in p_values.items())
-    passed = 0
-    for rank, (p_value, _) in enumerate(tested, 1):
-        if p_value <= alpha * rank / len(tested):
-            passed = rank
-    return sorted(name for _, name in tested[:passed])
+    passed = passing(np.array(list(p_values.values()), dtype=np.float64), alpha)
+    return sorted(name for name, passes in zip(p_values, passed.tolist(), strict=True) if passes)

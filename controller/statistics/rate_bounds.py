@@ -11,11 +11,11 @@ LEAST_TRIALS = 1_000_000
 the plain rate instead of a bound makes false alarms (6.7 % per million at 100,000 trials)."""
 
 
-def lower_bound(trials: float, successes: float) -> float:
-    """The rate is at least this, but for a chance of `TWO_SE`."""
+def lower_bound(trials: float, successes: float, chance: float = TWO_SE) -> float:
+    """The rate is at least this, but for a ``chance``."""
     if successes <= 0.0:
         return 0.0
-    return float(betaincinv(successes, trials - successes + 1.0, TWO_SE))
+    return float(betaincinv(successes, trials - successes + 1.0, chance))
 
 
 def upper_bound(trials: float, successes: float) -> float:

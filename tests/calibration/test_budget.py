@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from controller.calibration.healthy import HealthyPeriod
+from controller.calibration.healthy import HealthyPeriod, joined
 from controller.calibration.rules import Calibration, actions_in, calibrate, keys_of
 from controller.core.playbook import Playbook
 from controller.core.readings import SignalKey
@@ -48,11 +48,6 @@ def rules(folder: Path, autonomy: str = "auto") -> tuple[Playbook, ...]:
 def weeks(playbooks: tuple[Playbook, ...], seed: int, count: int) -> list[HealthyPeriod]:
     source = HealthyReadings(HealthyService(), seed)
     return [source.week(keys_of(playbooks, JUDGED)) for _ in range(count)]
-
-
-def joined(periods: list[HealthyPeriod]) -> HealthyPeriod:
-    series = {key: np.concatenate([p.series[key] for p in periods]) for key in periods[0].series}
-    return HealthyPeriod(0.0, series, sum(p.length for p in periods))
 
 
 def calibrated(playbooks: tuple[Playbook, ...], budget: str, count: int = 4) -> Calibration:
