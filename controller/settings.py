@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from controller.core.limits import Limits, Rate
 from controller.core.plan import ArmPlan, Plan
 from controller.core.readings import Catalogue
 from controller.core.settings import ArmSettings, JudgeSettings
@@ -42,6 +43,8 @@ class Arm(_Strict):
     in_process: bool = False
     """Answered inside the router's own process, from memory."""
     replicas: int = Field(default=1, ge=1, le=64)
+    capacity_per_s: float | None = Field(default=None, gt=0.0)
+    """Requests it bears, where that is known better than the head-room monitor learns it."""
 
 
 class Endpoints(_Strict):
@@ -121,6 +124,61 @@ class Objective(_Strict):
         return self
 
 
+RateText = Annotated[str, Field(pattern=r"^[1-9]\d{0,2} per [1-9]\d{0,3}(s|m|h|d)$")]
+_SPAN_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+class ClassLimits(_Strict):
+    """Rolling budgets by class of action; the classes are in `playbooks/README.md`."""
+
+    traffic: RateText = "12 per 1h"
+    capacity: RateText = "12 per 1h"
+    work: RateText = "12 per 1h"
+    models: RateText = "4 per 1d"
+
+
+class ServiceLimits(_Strict):
+    """What all playbooks together may do; `selfright budget` shows what is left."""
+
+    actions: RateText = "24 per 1h"
+    by_class: ClassLimits = ClassLimits()
+    per_target: RateText = "8 per 1h"
+    storm: RateText = "12 per 10m"
+    """More incidents than this that act freeze everything for the span, and page."""
+    most_moved_share: Share = 1.0
+    """Traffic away from its baseline at any one time."""
+    fewest_healthy_arms: int = Field(default=1, ge=0, le=16)
+    region_segment: Name = "region"
+    most_utilization: float = Field(default=0.70, gt=0.0, le=1.0)
+
+    @field_validator("actions", "per_target", "storm")
+    @classmethod
+    def _spans_are_bounded(cls, text: str) -> str:
+        if rate_of(text).per_s > 30 * _SPAN_S["d"]:
+            raise ValueError(f"{text!r} spans more than 30d; accepted: up to 30d")
+        return text
+
+    def for_judge(self) -> Limits:
+        return Limits(
+            actions=rate_of(self.actions),
+            per_class={
+                name: rate_of(getattr(self.by_class, name)) for name in ClassLimits.model_fields
+            },
+            per_target=rate_of(self.per_target),
+            storm=rate_of(self.storm),
+            most_moved_share=self.most_moved_share,
+            fewest_healthy_arms=self.fewest_healthy_arms,
+            region_segment=self.region_segment,
+            most_utilization=self.most_utilization,
+        )
+
+
+def rate_of(text: str) -> Rate:
+    """``12 per 1h`` as a rolling budget. Raise ValueError on another text."""
+    count, _, span = text.partition(" per ")
+    return Rate(int(count), float(span[:-1]) * _SPAN_S[span[-1]])
+
+
 class Settings(_Strict):
     """The whole file. Paths are relative to the file's folder."""
 
@@ -173,6 +231,7 @@ class Settings(_Strict):
     adoption_timeout_s: Seconds = 10.0
     approval_expires_s: Seconds = 3_600.0
     oscillation_limit: int = Field(default=6, ge=2)
+    limits: ServiceLimits = ServiceLimits()
 
     @model_validator(mode="after")
     def _arms_fit_together(self) -> Settings:
@@ -181,6 +240,12 @@ class Settings(_Strict):
         if abs(sum(arm.share for arm in self.arms.values()) - 1.0) > 1e-9:
             raise ValueError("the shares of all arms must sum to 1")
         return self
+
+    @property
+    def false_action_every_s(self) -> float:
+        """The mean time between false actions that ``false_actions`` affords."""
+        count, _, span = self.false_actions.partition(" per ")
+        return int(span[:-1]) * {"h": 3_600.0, "d": 86_400.0}[span[-1]] / int(count)
 
     def baseline_plan(self, head: str) -> Plan:
         """What routers obey before any plan was published: epoch 0, so any published is newer."""
@@ -205,7 +270,9 @@ class Settings(_Strict):
         return JudgeSettings(
             service=self.service,
             arms={
-                name: ArmSettings(arm.version, arm.share, arm.deadline_ms, arm.in_process)
+                name: ArmSettings(
+                    arm.version, arm.share, arm.deadline_ms, arm.in_process, arm.capacity_per_s
+                )
                 for name, arm in self.arms.items()
             },
             fallback_arm=self.fallback_arm,
@@ -229,4 +296,5 @@ class Settings(_Strict):
             adoption_timeout_s=self.adoption_timeout_s,
             approval_expires_s=self.approval_expires_s,
             oscillation_limit=self.oscillation_limit,
+            limits=self.limits.for_judge(),
         )

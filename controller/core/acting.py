@@ -12,10 +12,12 @@ from controller.core.actions import (
     work_of,
 )
 from controller.core.approvals import ask_for_action
+from controller.core.budgets import charge
 from controller.core.claims import Claim, drains_same_arm
 from controller.core.conditions import Sight, Truth, evaluate
 from controller.core.draft import Draft, active_claims
 from controller.core.guards import flips_spent, freeze_oscillation
+from controller.core.head_room import is_unknown
 from controller.core.phases import Event, follow
 from controller.core.plan import Work
 from controller.core.playbook import (
@@ -29,10 +31,12 @@ from controller.core.playbook import (
     Not,
     Promote,
     Revert,
+    Route,
 )
 from controller.core.records import Loser, SeenCondition
 from controller.core.state import Expectation, Incident
-from controller.core.wording import expected_text
+from controller.core.widening import first_stage, is_partial
+from controller.core.wording import expected_text, percent
 
 
 @dataclass
@@ -68,12 +72,14 @@ def act(
         acted_revision=draft.revision,
         adopted_at_s=None,
         claims=(*incident.claims, *done.claims),
+        widening=any(map(is_partial, done.claims)),
         expectations=_expectations(draft, done.moves),
         work_count=done.work_count,
         refusals=(),
     )
     draft.put(acted)
     spend(draft, acted, acts=1, flips=1 if flips else 0, cools=True)
+    charge(draft, tuple(move for _, move in done.moves))
     expected = expected_text(tuple(move for _, move in done.moves))
     expects = f", expecting {expected}" if expected else ""
     left_out = f"; left out: {', '.join(done.left_out)}" if done.left_out else ""
@@ -154,6 +160,9 @@ def _carry_out(draft: Draft, incident: Incident, rung: int) -> _Rung:
         done.moves.append((place, move))
         claim = _claim(draft, incident, move, rung, place)
         if claim is not None:
+            if isinstance(move.action, Route) and is_unknown(draft, move.action):
+                claim = first_stage(claim)
+                text += f", {percent(claim.granted)} of it first: its head-room is unknown"
             done.claims.append(claim)
         elif isinstance(move.action, Promote | Evaluate | Revert):
             refused = ask_for_action(draft, incident, move.action)

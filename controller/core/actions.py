@@ -42,6 +42,25 @@ GROUPS: Mapping[type[Action], str] = {
 }
 """`excludes` names a group or a playbook."""
 
+PEOPLE = "people"
+"""The budget class of what is never rationed."""
+BUDGET_CLASSES: Mapping[type[Action], str] = {
+    Route: "traffic",
+    Shed: "traffic",
+    Retrain: "work",
+    Evaluate: "work",
+    PrewarmCache: "work",
+    Promote: "models",
+    Revert: "models",
+    CacheTtl: "capacity",
+    Scale: "capacity",
+    Freeze: PEOPLE,
+    Notify: PEOPLE,
+    Webhook: PEOPLE,
+}
+"""What each action is charged to in the service's rolling budgets."""
+SERVICE = "service"
+
 WORK_EXPIRES_S: Mapping[str, float] = {
     "retrain": 6 * 3600.0,
     "prewarm_cache": 600.0,
@@ -72,6 +91,12 @@ def arms_of(action: Action) -> tuple[str, ...]:
             return tuple(arm for arm in (action.into, action.arm) if arm is not None)
         case _:
             return ()
+
+
+def target_of(action: Action) -> str:
+    """What it changes, for the budget of one target: an arm, or the service as a whole."""
+    arms = arms_of(action)
+    return arms[0] if arms else SERVICE
 
 
 def claim_of(

@@ -18,8 +18,9 @@ class Claim:
     ``shed``, ``cache_ttl``: ``number`` is the share or the seconds. ``scale``: ``number`` replicas
     of ``source``. ``freeze``: acting on ``source`` stops until ``until_s``.
 
-    ``returned`` is how much of a route's drained traffic is back (0 to 1). ``move`` is the place
-    of the move in its rung, so that one move can be undone alone.
+    ``returned`` is how much of a route's drained traffic is back (0 to 1), ``granted`` how much of
+    its ``share`` may be moved so far: less than 1 while the target's head-room is unknown.
+    ``move`` is the place of the move in its rung, so that one move can be undone alone.
     """
 
     owner: str
@@ -36,6 +37,7 @@ class Claim:
     returns: tuple[float, ...] = ()
     every_s: float = 0.0
     returned: float = 0.0
+    granted: float = 1.0
     rung: int = 0
     move: int = 0
     by_person: bool = False
@@ -43,7 +45,7 @@ class Claim:
 
 def drained_share(claim: Claim) -> float:
     """The share of its arm's baseline that a route holds back now."""
-    return claim.share * (1.0 - claim.returned)
+    return claim.share * claim.granted * (1.0 - claim.returned)
 
 
 def drains_same_arm(one: Claim, other: Claim) -> bool:
@@ -67,5 +69,6 @@ def claim_to_document(claim: Claim) -> dict[str, Any]:
         key: value
         for key, value in document.items()
         if key in ("owner", "kind", "priority", "since_s")
-        or (key not in ("rung", "move", "returns", "every_s") and value)
+        or (key not in ("rung", "move", "returns", "every_s", "granted") and value)
+        or (key == "granted" and value < 1.0)
     }

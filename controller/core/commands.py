@@ -11,7 +11,7 @@ from controller.core.approvals import carry_out_promotion, withdraw
 from controller.core.claims import Claim
 from controller.core.draft import Draft
 from controller.core.facts import Operator
-from controller.core.guards import frozen, rung_refusals
+from controller.core.guards import beyond_safety, frozen, rung_refusals
 from controller.core.phases import Event, Phase, follow
 from controller.core.state import COMMANDS_LIMIT, OVERRIDES_LIMIT, Approval
 from controller.core.wording import percent
@@ -68,7 +68,10 @@ def _approve(draft: Draft, command: Operator) -> str:
         raise CommandRefused(f"incident {approval.incident} no longer waits for it")
     playbook = incident.playbook
     stopped = frozen(draft.state, playbook.name, incident.id)
-    against = rung_refusals(draft, playbook, 0, assumed=incident.assumed)
+    against = (
+        *rung_refusals(draft, playbook, 0, assumed=incident.assumed),
+        *beyond_safety(draft, playbook.rungs[0]),
+    )
     reasons = [each.sentence for each in (stopped, *against) if each is not None]
     if reasons:
         raise CommandRefused("; ".join(reasons))

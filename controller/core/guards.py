@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from controller.core.actions import GROUPS, arms_of, claim_of, is_protective, work_of
+from controller.core.blast_radius import beyond_reach
+from controller.core.budgets import over_budget
 from controller.core.claims import drained_share, drains_same_arm
 from controller.core.draft import Draft, active_claims
+from controller.core.head_room import short_of_head_room
 from controller.core.playbook import Move, Notify, Playbook
-from controller.core.records import Refusal
+from controller.core.refusal import Refused
 from controller.core.state import INCIDENTS_LIMIT, Incident, JudgeState, Ledger
 from controller.core.wording import duration
 
 OSCILLATION_WINDOW_S = 3600.0
 EXCLUDED = "excludes"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """``key`` stays the same for as long as this is the same refusal; the sentence need not."""
-
-    guard: str
-    key: str
-    sentence: str
-
-    def as_refusal(self) -> Refusal:
-        return Refusal(self.guard, self.sentence)
+JOINS_ANYWAY = frozenset({EXCLUDED, "cooldown", "budget", "service budget", "head-room"})
+"""Guards that do not keep a playbook from joining a change that is in the plan already."""
+NEEDS_A_PERSON = frozenset(
+    {"service budget", "target", "moved share", "healthy arms", "one region", "head-room"}
+)
+"""Where one of these stands in the way, a fault stays unhealed unless somebody looks."""
 
 
 def refusals(
     draft: Draft, playbook: Playbook, target: str | None, *, assumed: bool
 ) -> tuple[Refused, ...]:
     """Every guard against opening an incident and acting on its first rung."""
+    moves = playbook.rungs[0] if playbook.rungs else ()
     found = [
         frozen(draft.state, playbook.name),
         cooldown(draft, playbook, target),
         budget(draft, playbook),
         *excluded(draft.state, playbook),
         *rung_refusals(draft, playbook, 0, assumed=assumed),
+        *over_budget(draft, moves),
+        *beyond_safety(draft, moves),
         _crowded(draft.state),
     ]
     return tuple(each for each in found if each is not None)
+
+
+def beyond_safety(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
+    """What no playbook and no approval may do: reach too far, or load an arm beyond its limit."""
+    return (*beyond_reach(draft, moves), *short_of_head_room(draft, moves))
 
 
 def frozen(state: JudgeState, what: str, but_for: str = "") -> Refused | None:

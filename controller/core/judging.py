@@ -16,6 +16,7 @@ from controller.core.phases import Event, Phase, follow
 from controller.core.returning import go_on_returning, hold
 from controller.core.state import Config, Incident, JudgeState
 from controller.core.verifying import await_adoption, verify
+from controller.core.widening import widen
 from controller.core.working import take_result
 
 
@@ -51,8 +52,12 @@ def _progress(draft: Draft, incident: Incident, view: IncidentView, observed: Ob
             _await_approval(draft, incident, view)
         case Phase.ACTING:
             await_adoption(draft, incident, view, observed)
+        case Phase.VERIFYING if incident.widening:
+            widen(draft, incident)
         case Phase.VERIFYING:
             verify(draft, incident, view)
+        case Phase.HOLDING if incident.widening and view.clear.truth is not Truth.MET:
+            widen(draft, incident)
         case Phase.HOLDING | Phase.ESCALATED:
             hold(draft, incident, view)
         case Phase.RETURNING:

@@ -7,13 +7,22 @@ from dataclasses import replace
 from controller.core.acting import act, join, rung_text, spend
 from controller.core.approvals import ask
 from controller.core.binding import bind
+from controller.core.budgets import brake_a_storm
 from controller.core.conditions import Evaluation, Truth, mark_paged
 from controller.core.draft import Draft
-from controller.core.guards import EXCLUDED, Refused, exclude_each_other, is_in_plan, refusals
+from controller.core.guards import (
+    EXCLUDED,
+    JOINS_ANYWAY,
+    NEEDS_A_PERSON,
+    exclude_each_other,
+    is_in_plan,
+    refusals,
+)
 from controller.core.observing import Observed, places
 from controller.core.phases import Event, Phase, follow
 from controller.core.playbook import Autonomy, Playbook
 from controller.core.records import Loser
+from controller.core.refusal import Refused
 from controller.core.state import Config, Incident, Watch
 
 _Wish = tuple[Playbook, str | None, Evaluation]
@@ -51,7 +60,7 @@ def _open(
     incident = _new(draft, playbook, target, when, assumed=assumed)
     if refused:
         by_exclusion = [each for each in refused if each.guard == EXCLUDED]
-        stopped = any(each.guard not in (EXCLUDED, "cooldown", "budget") for each in refused)
+        stopped = any(each.guard not in JOINS_ANYWAY for each in refused)
         by_itself = playbook.guards.autonomy is Autonomy.AUTO
         if by_exclusion and not stopped and by_itself and is_in_plan(draft, playbook):
             join(draft, incident, when.seen, by_exclusion[0].sentence)
@@ -69,6 +78,7 @@ def _open(
         case Autonomy.AUTO:
             losers = _losers(playbook, later)
             act(draft, incident, Event.ACT, 0, when.seen, losers)
+            brake_a_storm(draft, playbook)
         case Autonomy.APPROVE:
             _ask_to_act(draft, incident)
         case Autonomy.SUGGEST | Autonomy.SHADOW:
@@ -142,13 +152,21 @@ def _block(
         return
     _put_watch(draft, replace(watch, refusals=keys))
     reasons = "; ".join(each.sentence for each in refused)
+    said = f"{_named(playbook, target)} may not act now: {reasons}"
+    if playbook.guards.autonomy is Autonomy.AUTO and _news(refused, watch):
+        draft.page(said, owner=playbook.name, to=playbook.owner, playbook=playbook.name)
     draft.record(
         "blocked",
-        f"{_named(playbook, target)} may not act now: {reasons}",
+        said,
         conditions=when.seen,
         guards=tuple(each.as_refusal() for each in refused),
         playbook=(playbook.name, playbook.sha256, playbook.guards.autonomy.value),
     )
+
+
+def _news(refused: tuple[Refused, ...], watch: Watch) -> bool:
+    """Whether a guard that only a person can answer for stands in the way, and did not before."""
+    return any(each.guard in NEEDS_A_PERSON and each.key not in watch.refusals for each in refused)
 
 
 def _losers(playbook: Playbook, later: list[_Wish]) -> tuple[Loser, ...]:

@@ -40,6 +40,8 @@ class Event(StrEnum):
     """No rung is left, or the guards refuse it: a person."""
     CLEAR = "clear"
     """clear_when is met."""
+    WIDEN = "widen"
+    """The target bears what it got: the next stage of a move into unknown head-room."""
     LEAVE = "leave"
     """Nothing of ours is left to return."""
     STAGE_FAIL = "stage fail"
@@ -64,11 +66,13 @@ TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
     (Phase.ACTING, Event.NEXT): Phase.ACTING,
     (Phase.ACTING, Event.UNDO): Phase.RETURNING,
     (Phase.ACTING, Event.EXHAUST): Phase.ESCALATED,
+    (Phase.VERIFYING, Event.WIDEN): Phase.ACTING,
     (Phase.VERIFYING, Event.RESTART): Phase.ACTING,
     (Phase.VERIFYING, Event.SETTLE): Phase.HOLDING,
     (Phase.VERIFYING, Event.NEXT): Phase.ACTING,
     (Phase.VERIFYING, Event.UNDO): Phase.RETURNING,
     (Phase.VERIFYING, Event.EXHAUST): Phase.ESCALATED,
+    (Phase.HOLDING, Event.WIDEN): Phase.ACTING,
     (Phase.HOLDING, Event.CLEAR): Phase.RETURNING,
     (Phase.HOLDING, Event.LAPSE): Phase.RETURNING,
     (Phase.ESCALATED, Event.CLEAR): Phase.RETURNING,

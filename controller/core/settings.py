@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.core.documents import decode, encode
+from controller.core.limits import Limits
+
 
 @dataclass(frozen=True, slots=True)
 class ArmSettings:
@@ -39,6 +42,7 @@ class JudgeSettings:
     approval_expires_s: float = 3600.0
     oscillation_limit: int = 6
     """Route flips of one playbook per hour before it is frozen and a person paged."""
+    limits: Limits = field(default_factory=Limits)
 
 
 def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
@@ -66,6 +70,7 @@ def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
         "adoption_timeout_s": settings.adoption_timeout_s,
         "approval_expires_s": settings.approval_expires_s,
         "oscillation_limit": settings.oscillation_limit,
+        "limits": encode(Limits, settings.limits),
     }
 
 
@@ -74,4 +79,6 @@ def settings_from_document(document: Mapping[str, Any]) -> JudgeSettings:
     plain = dict(document)
     plain["arms"] = {name: ArmSettings(**arm) for name, arm in document["arms"].items()}
     plain["label_values"] = {n: tuple(v) for n, v in document["label_values"].items()}
+    if "limits" in document:
+        plain["limits"] = decode(Limits, document["limits"])
     return JudgeSettings(**plain)

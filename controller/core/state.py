@@ -118,6 +118,8 @@ class Incident:
     work_count: int = 0
     acknowledged_by: str = ""
     refusals: tuple[str, ...] = ()
+    widening: bool = False
+    """Its routes move in stages, because nobody knows the target's head-room."""
     explained: bool = False
     """There is a record of why it opened."""
 
@@ -194,6 +196,8 @@ class JudgeState:
     overrides: tuple[Claim, ...] = ()
     freezes: tuple[FreezeMark, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    spent: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Name of a budget of the service to when it was drawn on lately."""
     wanted: tuple[Work, ...] = ()
     commands: tuple[str, ...] = ()
     """Ids of the operator commands that have a record already, the newest last."""

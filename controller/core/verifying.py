@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Literal
 
 from controller.core.acting import act, rung_text
+from controller.core.budgets import over_budget
 from controller.core.conditions import TOLERANCE, Truth
 from controller.core.draft import Draft
 from controller.core.guards import (
-    Refused,
+    beyond_safety,
     budget,
     flips_spent,
     freeze_oscillation,
@@ -20,6 +21,7 @@ from controller.core.observing import IncidentView, Observed
 from controller.core.phases import Event, Phase, follow
 from controller.core.playbook import Move
 from controller.core.records import SeenCondition
+from controller.core.refusal import Refused
 from controller.core.returning import begin_return
 from controller.core.state import Expectation, Incident
 from controller.core.wording import condition_text, duration
@@ -183,6 +185,8 @@ def _against_next(draft: Draft, incident: Incident, rung: int) -> tuple[Refused,
         frozen(draft.state, playbook.name, incident.id),
         budget(draft, playbook),
         *rung_refusals(draft, playbook, rung, assumed=incident.assumed),
+        *over_budget(draft, playbook.rungs[rung]),
+        *beyond_safety(draft, playbook.rungs[rung]),
     )
     return tuple(each for each in found if each is not None)
 

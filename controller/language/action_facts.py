@@ -1,7 +1,7 @@
-"""What each action is, as data: its undo, what it does, and which budget it counts toward.
+"""What each action is, as data: its undo and what it does.
 
 The linter refuses by this table and the README of the language prints it; a test compares them.
-Exclusion groups and what protects are the judge's own (`controller.core.actions`).
+Exclusion groups, budget classes and what protects are the judge's own (`controller.core.actions`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class ActionFacts:
     name: str
     undo: str | None
     effect: str
-    budget_class: str
     moves_traffic: bool = False
 
 
@@ -46,77 +45,65 @@ ACTION_FACTS: Mapping[type[Action], ActionFacts] = {
         "route",
         undo="drop the cap; traffic returns in stages",
         effect="the target answers what was the source's; users no longer wait for the source",
-        budget_class="traffic",
         moves_traffic=True,
     ),
     Shed: ActionFacts(
         "shed",
         undo="admit everyone again",
         effect="queues shrink; the shed share gets the last resort's slate",
-        budget_class="traffic",
         moves_traffic=True,
     ),
     Retrain: ActionFacts(
         "retrain",
         undo=None,
         effect="a candidate trained on recent interactions is registered; nothing is served by it",
-        budget_class="work",
     ),
     Evaluate: ActionFacts(
         "evaluate",
         undo=None,
         effect="a candidate is compared with the arm that serves; until then a person is asked",
-        budget_class="work",
     ),
     Promote: ActionFacts(
         "promote",
         undo=None,
         effect="a person is asked; the version then serves in that arm, until a `revert`",
-        budget_class="models",
         moves_traffic=True,
     ),
     Revert: ActionFacts(
         "revert",
         undo=None,
         effect="the arm serves what it served before its last promotion; the version is barred",
-        budget_class="models",
         moves_traffic=True,
     ),
     PrewarmCache: ActionFacts(
         "prewarm_cache",
         undo=None,
         effect="slates of frequent users are cached, so the hit rate rises",
-        budget_class="work",
     ),
     CacheTtl: ActionFacts(
         "cache_ttl",
         undo="the baseline's time to live again",
         effect="a longer one raises the hit rate, a shorter one freshens slates",
-        budget_class="capacity",
     ),
     Scale: ActionFacts(
         "scale",
         undo="the baseline's replicas again",
         effect="queue depth per replica falls",
-        budget_class="capacity",
     ),
     Freeze: ActionFacts(
         "freeze",
         undo="thaw",
         effect="what is frozen does not act",
-        budget_class="people",
     ),
     Notify: ActionFacts(
         "notify",
         undo=None,
         effect="a person reads the incident",
-        budget_class="people",
     ),
     Webhook: ActionFacts(
         "webhook",
         undo=None,
         effect="another system is told, at least once, with the incident as idempotency key",
-        budget_class="people",
     ),
 }
 

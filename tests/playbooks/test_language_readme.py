@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.actions import GROUPS
+from controller.core.actions import BUDGET_CLASSES, GROUPS
 from controller.core.conditions import Sight, Truth, evaluate
 from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not, Quantity
 from controller.core.readings import Reading, ReadingState, SignalKey
@@ -45,7 +45,7 @@ def test_every_action_is_listed_with_its_facts() -> None:
             facts.undo or "none",
             facts.effect,
             f"`{GROUPS[action]}`",
-            facts.budget_class,
+            BUDGET_CLASSES[action],
         ]
         for action, facts in ACTION_FACTS.items()
     }
