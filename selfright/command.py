@@ -14,6 +14,7 @@ from controller.origin import check_origin
 from controller.settings import Settings
 from controller.settings_file import read_settings, resolve, with_endpoints
 from selfright import (
+    budget_command,
     calibrate_command,
     decisions_command,
     demo_command,
@@ -37,6 +38,7 @@ app.add_typer(decisions_command.app, name="decisions")
 app.add_typer(playbooks_command.app, name="playbooks")
 app.add_typer(slo_command.app, name="slo")
 for module in (
+    budget_command,
     calibrate_command,
     demo_command,
     operator_command,

@@ -35,6 +35,7 @@ from controller.core.playbook import (
 )
 from controller.core.records import Loser, SeenCondition
 from controller.core.state import Expectation, Incident
+from controller.core.track_record import FIRED
 from controller.core.widening import first_stage, is_partial
 from controller.core.wording import expected_text, percent
 
@@ -79,6 +80,8 @@ def act(
     )
     draft.put(acted)
     spend(draft, acted, acts=1, flips=1 if flips else 0, cools=True)
+    if rung == 0:
+        draft.count(acted, FIRED)
     charge(draft, tuple(move for _, move in done.moves))
     expected = expected_text(tuple(move for _, move in done.moves))
     expects = f", expecting {expected}" if expected else ""

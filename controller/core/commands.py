@@ -14,6 +14,7 @@ from controller.core.facts import Operator
 from controller.core.guards import beyond_safety, frozen, rung_refusals
 from controller.core.phases import Event, Phase, follow
 from controller.core.state import COMMANDS_LIMIT, OVERRIDES_LIMIT, Approval
+from controller.core.track_record import REJECTED
 from controller.core.wording import percent
 
 PERSON_PRIORITY = 1_000
@@ -85,6 +86,7 @@ def _reject(draft: Draft, command: Operator) -> str:
     withdraw(draft, approval)
     for incident in draft.state.incidents:
         if incident.id == approval.incident and incident.phase is Phase.OPENED:
+            draft.count(incident, REJECTED)
             phase = follow(incident.phase, Event.REJECT)
             draft.put(replace(incident, phase=phase, phase_since_s=draft.at_s))
     return "rejected"

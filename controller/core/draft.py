@@ -25,6 +25,7 @@ from controller.core.state import (
     JudgeState,
     Ledger,
 )
+from controller.core.track_record import end_of
 
 PAGE_EXPIRES_S = 3600.0
 PAGE_CHANNEL = "page"
@@ -118,10 +119,10 @@ class Draft:
             a for a in self.state.approvals if a.incident != incident.id or a.kind != "act"
         )
         self.state = replace(self.state, incidents=kept, approvals=left)
-        self.count(incident, incident.phase.value)
+        self.count(incident, end_of(incident, self.at_s))
 
     def count(self, incident: Incident, outcome: str) -> None:
-        """Add to the playbook's track record."""
+        """Add to the playbook's track record; the words are in `track_record.py`."""
         ledger = self.ledger(incident.playbook.name)
         outcomes = dict(ledger.outcomes)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1

@@ -24,6 +24,7 @@ from controller.core.records import SeenCondition
 from controller.core.refusal import Refused
 from controller.core.returning import begin_return
 from controller.core.state import Expectation, Incident
+from controller.core.track_record import UNDONE
 from controller.core.wording import condition_text, duration
 
 Outcome = Literal["pending", "passed", "unproven", "failed", "not adopted"]
@@ -238,5 +239,6 @@ def _undo(
         _settle(draft, incident, f"{said}; undo is refused, it would be one flip too many", ())
         freeze_oscillation(draft, incident)
         return
+    draft.count(incident, UNDONE)
     draft.record("failed", f"{incident.id}: {said}; undone", incident=incident)
     begin_return(draft, incident, Event.UNDO, "undone", conditions)

@@ -62,7 +62,7 @@ def test_an_expectation_that_was_met_before_acting_ends_as_unproven() -> None:
     world.tick(3, p95=412.0, degraded=0.0)
     world.until("holding")
     assert "unproven" in world.sentences("holding")[0]
-    assert world.state.ledgers[0].outcomes == {"unproven": 1}
+    assert world.state.ledgers[0].outcomes == {"fired": 1, "unproven": 1}
 
 
 def test_else_next_goes_to_the_next_rung_and_keeps_the_first() -> None:
