@@ -231,6 +231,8 @@ class Settings(_Strict):
     adoption_timeout_s: Seconds = 10.0
     approval_expires_s: Seconds = 3_600.0
     oscillation_limit: int = Field(default=6, ge=2)
+    remind_after_s: Seconds = 14_400.0
+    """The owner of a playbook is told once of an incident that is open for so long."""
     limits: ServiceLimits = ServiceLimits()
 
     @model_validator(mode="after")
@@ -296,5 +298,6 @@ class Settings(_Strict):
             adoption_timeout_s=self.adoption_timeout_s,
             approval_expires_s=self.approval_expires_s,
             oscillation_limit=self.oscillation_limit,
+            remind_after_s=self.remind_after_s,
             limits=self.limits.for_judge(),
         )

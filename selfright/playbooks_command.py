@@ -1,4 +1,4 @@
-"""`selfright playbooks check | show`: playbooks without a running system."""
+"""`selfright playbooks check | show | prove | test`: playbooks without a running system."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from controller.language.findings import Finding
 from controller.language.loading import check, playbook_files, playbook_from_file
 from controller.language.sentences import describe
 from controller.monitors.layers import catalogue_of
+from selfright.playbooks_test_command import rehearse_command
+from selfright.prove_command import prove_command
 from selfright.settings_at_hand import settings_at_hand
 from selfright.terminal import one_line_errors
 
@@ -29,6 +31,9 @@ SettingsFile = Annotated[
     Path | None,
     typer.Option(help="Names arms, feature groups and segments. Default: ./selfright.yaml, if any"),
 ]
+
+app.command("prove")(prove_command)
+app.command("test")(rehearse_command)
 
 
 @app.command("check")

@@ -22,8 +22,8 @@ from controller.core.settings import JudgeSettings
 from controller.core.wording import comparison_sentence
 
 TOLERANCE = 1e-6
-GAP_S = 3.0
-"""A gap of more than 3 ticks restarts every `for`."""
+GAP_TICKS = 3.0
+"""A gap of more than these restarts every `for`."""
 
 
 class Truth(StrEnum):

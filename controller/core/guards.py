@@ -10,7 +10,7 @@ from controller.core.budgets import over_budget
 from controller.core.claims import drained_share, drains_same_arm
 from controller.core.draft import Draft, active_claims
 from controller.core.head_room import short_of_head_room
-from controller.core.playbook import Move, Notify, Playbook
+from controller.core.playbook import Move, Notify, Playbook, Route
 from controller.core.refusal import Refused
 from controller.core.state import INCIDENTS_LIMIT, Incident, JudgeState, Ledger
 from controller.core.wording import duration
@@ -100,7 +100,26 @@ def excluded(state: JudgeState, playbook: Playbook) -> tuple[Refused, ...]:
     return tuple(
         Refused(EXCLUDED, f"excludes {each.id}", f"{each.id} is acting and they exclude each other")
         for each in state.incidents
-        if each.enforced and each.rung >= 0 and exclude_each_other(playbook, each.playbook)
+        if each.enforced
+        and each.rung >= 0
+        and exclude_each_other(playbook, each.playbook)
+        and not _goes_further(playbook, each)
+    )
+
+
+def _goes_further(playbook: Playbook, incident: Incident) -> bool:
+    """Whether it drains the same arms to the same targets, only more: that is no fight."""
+    held = [claim for claim in incident.claims if claim.kind == "route"]
+    rung = playbook.rungs[0] if playbook.rungs else ()
+    routes = [move.action for move in rung if isinstance(move.action, Route)]
+    return bool(held) and all(
+        any(
+            (route.source, route.target, dict(route.where))
+            == (claim.source, claim.target, dict(claim.where))
+            and route.share > drained_share(claim)
+            for route in routes
+        )
+        for claim in held
     )
 
 

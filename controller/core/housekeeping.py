@@ -12,6 +12,7 @@ from controller.core.draft import Draft
 from controller.core.phases import Event, Phase, follow
 from controller.core.settings import JudgeSettings
 from controller.core.state import Baseline
+from controller.core.wording import duration
 from controller.core.working import expire_work
 
 
@@ -22,6 +23,7 @@ def keep_house(draft: Draft) -> None:
     _end_claimed_freezes(draft)
     _end_overrides(draft)
     _end_approvals(draft)
+    _remind_of_long_incidents(draft)
     expire_work(draft)
 
 
@@ -109,3 +111,17 @@ def _end_approvals(draft: Draft) -> None:
         else:
             said = f"{approval.id} has expired: nobody approved it in time"
             draft.record("lapsed", said, details={"approval": approval.id})
+
+
+def _remind_of_long_incidents(draft: Draft) -> None:
+    """Every incident ends or pages: what neither clears nor fails must not be forgotten."""
+    for incident in draft.state.incidents:
+        open_s = draft.at_s - incident.opened_at_s
+        if incident.reminded or not incident.enforced or open_s < draft.settings.remind_after_s:
+            continue
+        reminded = replace(incident, reminded=True)
+        playbook = incident.playbook
+        said = f"{incident.id} is open for {duration(open_s)} and is {incident.phase.value}"
+        draft.put(reminded)
+        draft.page(said, owner=incident.id, to=playbook.owner, playbook=playbook.name)
+        draft.record("reminded", said, incident=reminded)

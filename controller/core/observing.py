@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from controller.core.binding import bind_condition, targets_of
 from controller.core.by_id import ById
-from controller.core.conditions import GAP_S, TOLERANCE, Evaluation, Sight, Timer, evaluate
+from controller.core.conditions import GAP_TICKS, TOLERANCE, Evaluation, Sight, Timer, evaluate
 from controller.core.facts import Tick
 from controller.core.phases import Phase
 from controller.core.playbook import Condition, NoData, Playbook
@@ -43,7 +43,7 @@ class Observed:
 
 def observe(state: JudgeState, config: Config, tick: Tick) -> tuple[JudgeState, Observed]:
     """The state with its timers moved on, and what was seen."""
-    elapsed_s = _elapsed_s(state, tick)
+    elapsed_s = _elapsed_s(state, config, tick)
     incidents = []
     views = {}
     for incident in state.incidents:
@@ -84,11 +84,12 @@ def _without_timers(state: JudgeState) -> tuple[Watch, ...]:
     return tuple(replace(each, timers=()) for each in state.watches)
 
 
-def _elapsed_s(state: JudgeState, tick: Tick) -> float | None:
+def _elapsed_s(state: JudgeState, config: Config, tick: Tick) -> float | None:
     if state.last_tick_s is None:
         return None
     elapsed_s = tick.at_s - state.last_tick_s
-    return elapsed_s if 0.0 < elapsed_s <= GAP_S + TOLERANCE else None
+    longest_s = GAP_TICKS * config.settings.tick_s + TOLERANCE
+    return elapsed_s if 0.0 < elapsed_s <= longest_s else None
 
 
 def _observe_incident(

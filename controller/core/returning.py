@@ -202,6 +202,8 @@ def _end(
     said: str,
     conditions: tuple[SeenCondition, ...],
 ) -> None:
+    draining = next(each.claims for each in draft.state.incidents if each.id == incident.id)
+    left = event is Event.LEAVE
     if incident.leaving == "expired":
         event = Event.LAPSE
     ended = replace(
@@ -209,12 +211,22 @@ def _end(
     )
     draft.put(ended)
     draft.close(ended)
+    if left:
+        _leave_the_count(draft, incident, draining)
     draft.record(
         ended.phase.value,
         f"{incident.id} has {ended.phase.value}: {said}",
         incident=ended,
         conditions=conditions,
     )
+
+
+def _leave_the_count(draft: Draft, leaver: Incident, draining: tuple[Claim, ...]) -> None:
+    """Return belongs to the arm, so its failed stages stay with those who still drain it."""
+    for other in draft.state.incidents:
+        shared = any(drains_same_arm(ours, theirs) for ours in draining for theirs in other.claims)
+        if shared and other.stage_failures < leaver.stage_failures:
+            draft.put(replace(other, stage_failures=leaver.stage_failures))
 
 
 def _why(leaving: Leaving, incident: Incident) -> str:

@@ -42,6 +42,10 @@ class JudgeSettings:
     approval_expires_s: float = 3600.0
     oscillation_limit: int = 6
     """Route flips of one playbook per hour before it is frozen and a person paged."""
+    tick_s: float = 1.0
+    """Time between two ticks; simulations of hours take longer ones."""
+    remind_after_s: float = 14_400.0
+    """An incident open for so long is told to its owner, once."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -70,6 +74,8 @@ def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
         "adoption_timeout_s": settings.adoption_timeout_s,
         "approval_expires_s": settings.approval_expires_s,
         "oscillation_limit": settings.oscillation_limit,
+        "tick_s": settings.tick_s,
+        "remind_after_s": settings.remind_after_s,
         "limits": encode(Limits, settings.limits),
     }
 

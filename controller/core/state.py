@@ -120,6 +120,8 @@ class Incident:
     refusals: tuple[str, ...] = ()
     widening: bool = False
     """Its routes move in stages, because nobody knows the target's head-room."""
+    reminded: bool = False
+    """Its owner was told that it is open for long."""
     explained: bool = False
     """There is a record of why it opened."""
 

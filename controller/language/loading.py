@@ -53,6 +53,15 @@ def load_playbooks(
     return tuple(sorted(playbooks, key=lambda playbook: playbook.name))
 
 
+def playbooks_from_files(
+    paths: Iterable[Path], settings: Settings, catalogue: Catalogue
+) -> tuple[Playbook, ...]:
+    """Those of files and folders. Raise BadInput for the first error of any of them."""
+    playbooks, findings = _check(paths, Vocabulary.of(settings, catalogue))
+    _raise_first_error(findings)
+    return tuple(playbooks)
+
+
 def check(paths: Iterable[Path], settings: Settings, catalogue: Catalogue) -> list[Finding]:
     """Findings of all files, and of all files directly in the folders, in order of the lines."""
     return _check(paths, Vocabulary.of(settings, catalogue))[1]

@@ -214,3 +214,33 @@ def test_a_partial_route_for_a_segment_returns_alone() -> None:
     assert world.plan.splits[0].shares["primary"] == 0.55
     world.until("recovered")
     assert world.plan.splits == ()
+
+
+def test_a_stricter_drain_of_the_same_arm_acts_although_they_exclude_each_other() -> None:
+    partly = playbook(
+        "partly",
+        above("shifted", 1.0),
+        rungs=((verified(replace(ROUTE, share=0.8)),),),
+        clear_when=below("shifted", 0.5),
+        excludes=("routing",),
+    )
+    world = World(partly, errors_book(excludes=("routing",)))
+    world.until("acting", shifted=5.0)
+    assert world.share() == 0.2
+    world.until("acting", errors=0.5)
+    assert world.share() == 0.0
+    world.until("recovered", shifted=0.0)
+    assert world.share() == 0.0, "the stricter one still drains the arm"
+
+
+def test_the_failed_stages_of_an_arm_are_not_forgotten_by_whoever_drains_it_next() -> None:
+    world = World(playbook(), errors_book(excludes=("routing",)))
+    world.until("acting", p95=412.0)
+    world.until("returning", p95=50.0)
+    world.tick(1, errors=0.5, p95=412.0)
+    world.tick(5)
+    assert sorted(each.stage_failures for each in world.state.incidents) == [0, 1]
+    world.until("recovered", p95=50.0)
+    (left,) = world.state.incidents
+    assert left.playbook.name == "failing-primary"
+    assert left.stage_failures == 1

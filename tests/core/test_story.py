@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.core.worlds import RETRAIN, ROUTE, Move, World, above, both, notify, playbook, verified
+from tests.core.worlds import (
+    RETRAIN,
+    ROUTE,
+    Move,
+    World,
+    above,
+    both,
+    notify,
+    playbook,
+    verified,
+    with_settings,
+)
 
 
 def test_a_slow_primary_is_routed_around_verified_and_returned_in_stages() -> None:
@@ -76,3 +87,11 @@ def test_ids_name_playbook_epoch_and_revision() -> None:
     world.tick(3, p95=412.0)
     assert world.incident.id == "slow-primary-7-2"
     assert [record.id for record in world.records] == ["7-1-1", "7-2-1", "7-2-2"]
+
+
+def test_an_incident_that_neither_ends_nor_fails_is_told_to_its_owner_once() -> None:
+    world = World(playbook(), settings=with_settings(remind_after_s=30.0))
+    world.until("holding", p95=412.0, degraded=0.0)
+    world.tick(60)
+    assert world.phases.count("reminded") == 1
+    assert any("is open for 30 s and is holding" in page for page in world.pages())

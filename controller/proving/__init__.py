@@ -1,0 +1,1 @@
+"""A bounded model check of a whole set of playbooks: see README.md."""
