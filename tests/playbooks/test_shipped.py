@@ -29,6 +29,7 @@ def test_what_is_shipped_is_what_the_readme_of_the_language_lists() -> None:
     loaded = load_playbooks(FOLDER, settings, catalogue_of(settings))
     assert [playbook.name for playbook in loaded] == [
         "drifting-inputs",
+        "failing-fallback",
         "failing-primary",
         "silent-outcomes",
         "slow-primary",
