@@ -8,49 +8,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from controller.core.fact_document import fact_from_document, fact_to_document
 from controller.core.facts import Fact, Tick
 from controller.core.readings import Reading, Readings, ReadingState, SignalKey
 from controller.shell.canonical import canonical_bytes
+from controller.shell.each_reading import EachReading
+from controller.shell.journal_row import ReadingRow, Row, key_text, signal_key
+from controller.shell.tick_columns import TickRows
 
 TICK = "Tick"
 VALUE_DIGITS = 6
 TIME_DECIMALS = 3
 
 
-class ReadingRow(NamedTuple):
-    """One reading; ``key`` is the canonical JSON of name, labels and window."""
-
-    key: str
-    value: float | None
-    state: str
-    sample_size: int
-    window_start_s: float
-    window_end_s: float
-    note: str
+ReadingRows = EachReading[ReadingRow]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One fact. ``readings`` is None for all but ticks, ``body`` is empty for ticks."""
-
-    seq: int
-    at_s: float
-    kind: str
-    body: str
-    readings: tuple[ReadingRow, ...] | None
+def reading_rows() -> ReadingRows:
+    """For who makes rows of one tick after another."""
+    return EachReading(_reading_row)
 
 
-def to_row(fact: Fact) -> Row:
-    """Quantize and flatten: values to 6 significant digits, times to a millisecond."""
+def to_row(fact: Fact, rows: ReadingRows | None = None) -> Row:
+    """Quantize and flatten: values to 6 significant digits, times to a millisecond.
+
+    ``rows`` remembers those of the tick before.
+    """
     at_s = round(fact.at_s, TIME_DECIMALS)
     if isinstance(fact, Tick):
-        readings = tuple(_reading_row(key, fact.readings[key]) for key in sorted(fact.readings))
-        return Row(fact.seq, at_s, TICK, "", readings)
+        readings = (rows or reading_rows()).of(fact.readings)
+        return Row(fact.seq, at_s, TICK, "", tuple(readings))
     document = {**fact_to_document(fact), "at_s": at_s}
     return Row(fact.seq, at_s, type(fact).__name__, canonical_bytes(document).decode(), None)
 
@@ -60,7 +49,9 @@ def from_row(row: Row) -> Fact:
     if row.kind != TICK:
         document: Mapping[str, Any] = json.loads(row.body)
         return fact_from_document(document)
-    readings = {_key(r.key): _reading(r) for r in row.readings or ()}
+    if isinstance(row.readings, TickRows):
+        return Tick(row.seq, row.at_s, row.readings.readings())
+    readings = {signal_key(r.key): _reading(r) for r in row.readings or ()}
     return Tick(row.seq, row.at_s, readings)
 
 
@@ -92,6 +83,7 @@ class _Quantized(Mapping[SignalKey, Reading]):
 
 
 def _quantized_reading(reading: Reading) -> Reading:
+    """What `_reading` makes of its row."""
     return Reading(
         None if reading.value is None else quantized(float(reading.value)),
         reading.state,
@@ -108,15 +100,14 @@ def quantized(value: float) -> float:
 
 
 def _reading_row(key: SignalKey, reading: Reading) -> ReadingRow:
-    kept = _quantized_reading(reading)
     return ReadingRow(
-        _key_text(key),
-        kept.value,
-        kept.state.value,
-        kept.sample_size,
-        kept.window_start_s,
-        kept.window_end_s,
-        kept.note,
+        key_text(key),
+        None if reading.value is None else quantized(float(reading.value)),
+        reading.state.value,
+        int(reading.sample_size),
+        round(float(reading.window_start_s), TIME_DECIMALS),
+        round(float(reading.window_end_s), TIME_DECIMALS),
+        reading.note,
     )
 
 
@@ -129,14 +120,3 @@ def _reading(row: ReadingRow) -> Reading:
         row.window_end_s,
         row.note,
     )
-
-
-@lru_cache(maxsize=20_000)
-def _key_text(key: SignalKey) -> str:
-    return canonical_bytes([key.name, key.labels, key.window_s]).decode()
-
-
-@lru_cache(maxsize=20_000)
-def _key(text: str) -> SignalKey:
-    name, labels, window_s = json.loads(text)
-    return SignalKey(name, tuple((label, value) for label, value in labels), window_s)

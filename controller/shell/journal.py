@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from controller.core.facts import Fact
-from controller.shell.fact_rows import Row, as_journaled, from_row, to_row
+from controller.shell.fact_rows import as_journaled, reading_rows, to_row
+from controller.shell.journal_row import Row
 from controller.shell.segment import header_frame, rows_frame, whole_bytes
 
 SUFFIX = ".journal"
@@ -67,6 +68,7 @@ class Journal(FactLog):
         self._keep_bytes = keep_bytes
         self._stream: FileIO | None = None
         self._rows: list[Row] = []
+        self._reading_rows = reading_rows()
         self._bytes = 0
         self._failed = False
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,11 +81,10 @@ class Journal(FactLog):
         _sync_folder(self._folder)
 
     def write(self, fact: Fact) -> Fact:
-        row = to_row(fact)
-        self._rows.append(row)
+        self._rows.append(to_row(fact, self._reading_rows))
         if len(self._rows) >= ROWS_BUFFERED_MAX:
             self.flush()
-        return from_row(row)
+        return as_journaled(fact)
 
     def flush(self) -> None:
         if self._rows:

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from controller.errors import BadInput
 from controller.shell.canonical import canonical_bytes
-from controller.shell.fact_rows import ReadingRow, Row
+from controller.shell.journal_row import ReadingRow, Row
+from controller.shell.tick_columns import Columns, TickRows
 
 FORMAT = 1
 _FRAME = struct.Struct("<III")
@@ -154,13 +155,10 @@ def _column(values: list[Any], kind: pa.Field) -> pa.Array:
 def _rows(payload: bytes) -> Iterator[Row]:
     with pa.ipc.open_stream(payload) as reader:
         for batch in reader:
-            for plain in batch.to_pylist():
-                readings = tuple(ReadingRow(**reading) for reading in plain["readings"] or ())
-                is_tick = not plain["body"]
-                yield Row(
-                    plain["seq"],
-                    plain["at_s"],
-                    plain["kind"],
-                    plain["body"],
-                    readings if is_tick else None,
-                )
+            readings = batch.column("readings")
+            ends = readings.offsets.to_pylist()
+            columns = Columns(readings.values)
+            plain = (batch.column(name).to_pylist() for name in ("seq", "at_s", "kind", "body"))
+            for row, (seq, at_s, kind, body) in enumerate(zip(*plain, strict=True)):
+                rows = None if body else TickRows(columns, ends[row], ends[row + 1])
+                yield Row(seq, at_s, kind, body, rows)
