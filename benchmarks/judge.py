@@ -1,4 +1,5 @@
-"""The judge: one step beside rule engines, replay and journal of a day, noise beside a naive rule.
+"""The judge: one step beside rule engines, replay and journal of a day, noise beside a naive
+rule, takeover beside the lease.
 
 `python -m benchmarks.judge [--quick] [--json]`
 """
@@ -8,10 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import judge_noise, judge_replay, judge_step
+from benchmarks import judge_noise, judge_replay, judge_step, judge_takeover
 from benchmarks.figure import Figure, run_benchmark
 
-THEMES = (judge_step.figures, judge_replay.figures, judge_noise.figures)
+THEMES = (judge_step.figures, judge_replay.figures, judge_noise.figures, judge_takeover.figures)
 
 
 def figures(quick: bool) -> Iterator[Figure]:

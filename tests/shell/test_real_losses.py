@@ -66,7 +66,7 @@ def test_the_broker_is_killed_and_comes_back_empty(stack: Stack) -> None:
     stack.check_log()
 
 
-def test_a_leader_that_was_paused_neither_appends_nor_publishes(stack: Stack) -> None:
+def test_of_two_controllers_one_acts_through_a_pause_and_a_kill_minus_nine(stack: Stack) -> None:
     with stack.running() as old:
         begin_incident(stack)
         old.send_signal(signal.SIGSTOP)
@@ -75,11 +75,16 @@ def test_a_leader_that_was_paused_neither_appends_nor_publishes(stack: Stack) ->
         holder = json.loads(stack.log()[-1])["epoch"]
         old.send_signal(signal.SIGCONT)
         stack.await_that("the old one knows", lambda: role(stack) == "standby")
+        assert json.loads(stack.log()[-1])["epoch"] == holder
+        new.kill()
+        assert new.wait(30.0) == -signal.SIGKILL
+        stack.await_that("the old one leads again", lambda: role(stack) == "leader")
         end_incident(stack)
         epochs = [json.loads(line)["epoch"] for line in stack.log()]
         assert epochs == sorted(epochs)
-        assert epochs[-1] == holder
-        for process in (old, new):
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30.0) == 0
+        assert epochs[-1] > holder
+        count = stack.phases()
+        assert (count["opened"], count["acting"], count["recovered"]) == (1, 1, 1)
+        old.send_signal(signal.SIGTERM)
+        assert old.wait(30.0) == 0
     stack.check_log("other")
