@@ -15,6 +15,7 @@ PACKAGES = ("selfright", "simulator", "serving", "models", "controller", "playbo
 # Without I/O, clock, randomness or hashing; a new name here needs that argument made.
 PURE_STANDARD_LIBRARY = {
     "__future__",
+    "array",
     "bisect",
     "collections",
     "copy",

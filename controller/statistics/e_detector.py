@@ -42,7 +42,8 @@ class Form(StrEnum):
 class RateBets:
     """Bets on the rate of successes among trials: arrays of one element per bet.
 
-    ``on_success`` and ``on_failure`` are logs of likelihood ratios.
+    ``on_success`` and ``on_failure`` are logs of likelihood ratios, of shape (..., bets) where the
+    rate of the null is one of each of many steps.
     """
 
     on_success: Floats
@@ -50,13 +51,14 @@ class RateBets:
     weights: Floats
 
     @classmethod
-    def on_fall(cls, floor: float) -> RateBets:
+    def on_fall(cls, floor: ArrayLike) -> RateBets:
         """Null: each trial succeeds with a chance of at least ``floor``, given all before."""
         low = _inside(floor)
-        return cls(np.log(RATIOS), np.log1p(-RATIOS * low) - np.log1p(-low), WEIGHTS)
+        failure = np.log1p(-RATIOS * low) - np.log1p(-low)
+        return cls(np.broadcast_to(np.log(RATIOS), failure.shape), failure, WEIGHTS)
 
     @classmethod
-    def on_rise(cls, ceiling: float) -> RateBets:
+    def on_rise(cls, ceiling: ArrayLike) -> RateBets:
         """Null: each trial succeeds with a chance of at most ``ceiling``, given all before.
 
         The bets are that failures' odds fall, so that no rate bet on exceeds 1.
@@ -67,12 +69,12 @@ class RateBets:
         return cls(scale, np.log(RATIOS) + scale, WEIGHTS)
 
     @classmethod
-    def on_either(cls, floor: float, ceiling: float) -> RateBets:
+    def on_either(cls, floor: ArrayLike, ceiling: ArrayLike) -> RateBets:
         """Both at half weight: together they still make one false alarm per A steps at most."""
         fall, rise = cls.on_fall(floor), cls.on_rise(ceiling)
         return cls(
-            np.concatenate([fall.on_success, rise.on_success]),
-            np.concatenate([fall.on_failure, rise.on_failure]),
+            np.concatenate([fall.on_success, rise.on_success], axis=-1),
+            np.concatenate([fall.on_failure, rise.on_failure], axis=-1),
             np.concatenate([fall.weights, rise.weights]) / 2.0,
         )
 
@@ -150,5 +152,7 @@ class EDetector:
         self.state[which] = 0.0
 
 
-def _inside(rate: float) -> float:
-    return min(max(rate, LEAST_RATE), 1.0 - LEAST_RATE)
+def _inside(rate: ArrayLike) -> Floats:
+    """Of shape (..., 1), so that bets have their own axis."""
+    found: Floats = np.clip(np.asarray(rate, dtype=np.float64), LEAST_RATE, 1.0 - LEAST_RATE)
+    return found[..., None]

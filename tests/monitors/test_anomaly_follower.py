@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from controller.core.readings import Catalogue, Reading, ReadingState, SignalKey, SignalSpec
-from controller.monitors.following.anomaly import MOST_SERIES, WARM_SAMPLES, AnomalyFollower
+from controller.monitors.following.anomaly import WARM_SAMPLES, AnomalyFollower
+from controller.monitors.following.followed_series import MOST_SERIES
 from controller.monitors.following.multivariate import SystemAnomalyFollower
 from controller.monitors.tick import SourceHealth, TickView
 from controller.settings import Settings

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Catalogue, Reading, Readings, SignalKey, SignalSpec
 from controller.monitors.follower import FollowerKind
-from controller.monitors.following.anomaly import SAMPLE_EVERY_S, WARM_SAMPLES
+from controller.monitors.following.anomaly import WARM_SAMPLES
+from controller.monitors.following.followed_series import SAMPLE_EVERY_S
 from controller.monitors.monitor import Arrays, Family
 from controller.monitors.tick import TickView
 from controller.settings import Settings
