@@ -48,42 +48,51 @@ def blocks_of(reference: ReferenceBins, values: Floats) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Shares of ``windows``: flagged, and without a verdict."""
+    """Shares of ``windows``: flagged, and without a verdict. ``error`` is the standard error of
+    the first, from how references differ, since windows of one reference are not independent."""
 
     flagged: float
     untold: float
     windows: int
+    error: float
 
 
-def window_rates(phi: float, rows: int, shift: float, windows: int, seed: int) -> Rates:
-    """Over windows of ``rows`` rows, 50 to each reference of 50,000."""
+def window_rates(
+    phi: float, rows: int, shift: float, windows: int, seed: int, per_reference: int = 50
+) -> Rates:
+    """Over windows of ``rows`` rows, so many to each reference of 50,000."""
     rng = np.random.default_rng(seed)
-    flagged = untold = seen = 0
-    while seen < windows:
+    flagged, untold = [], []
+    for _ in range(-(-windows // per_reference)):
         reference = reference_of(autoregressive(phi, (REFERENCE_ROWS,), rng))
-        for values in autoregressive(phi, (50, rows), rng) + shift:
-            result = compare(reference, blocks_of(reference, values))
-            flagged += bool(shifted({"input": result}))
-            untold += result.p_value is None
-            seen += 1
-    return Rates(flagged / seen, untold / seen, seen)
+        found = [
+            compare(reference, blocks_of(reference, values))
+            for values in autoregressive(phi, (per_reference, rows), rng) + shift
+        ]
+        flagged.append(np.mean([bool(shifted({"input": result})) for result in found]))
+        untold.append(np.mean([result.p_value is None for result in found]))
+    references = len(flagged)
+    error = float(np.std(flagged, ddof=1)) / references**0.5 if references > 1 else 1.0
+    seen = references * per_reference
+    return Rates(float(np.mean(flagged)), float(np.mean(untold)), seen, error)
 
 
 def decisions_a_day(days: int, *, rows_per_s: int, phi: float, features: int, seed: int) -> float:
     """False onsets of "a feature moved" per day of looks every 10 s at windows of 5 minutes.
 
     At the level of counts; the level of a look and the rule are the monitor's own at the default
-    setting, Benjamini-Hochberg over the features of each look included.
+    setting, Benjamini-Hochberg over the features of each look included. Each day has references
+    of its own, so that no lucky one decides the mean.
     """
     rng = np.random.default_rng(seed)
     level = level_of_a_look(1.0, 1)
-    references = [
-        reference_of(autoregressive(phi, (REFERENCE_ROWS,), rng)) for _ in range(features)
-    ]
-    null = KnownNull.of(references)
     looks = DAY_S // LOOK_EVERY_S
     onsets = 0
     for _ in range(days):
+        references = [
+            reference_of(autoregressive(phi, (REFERENCE_ROWS,), rng)) for _ in range(features)
+        ]
+        null = KnownNull.of(references)
         p_values = np.ones((features, looks))
         for place, reference in enumerate(references):
             totals = _window_totals(reference, phi, rows_per_s, rng)

@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``ratio`` is value / baseline; ``holds`` says whether the goal is met in this run."""
+    """``ratio`` is value / baseline; ``holds`` says whether the goal is met in this run.
+
+    ``holds`` is None where there is no goal and the value only stands beside the others.
+    """
 
     name: str
     value: float
@@ -18,7 +21,7 @@ class Figure:
     baseline: float | None
     ratio: float | None
     goal: str
-    holds: bool
+    holds: bool | None
 
 
 def run_benchmark(
@@ -34,7 +37,7 @@ def run_benchmark(
     options = parser.parse_args(arguments)
     hold = True
     for figure in figures(options.quick):
-        hold = hold and figure.holds
+        hold = hold and figure.holds is not False
         print(json.dumps(asdict(figure)) if options.json else _line(figure), flush=True)
     return 0 if hold else 1
 
@@ -42,6 +45,6 @@ def run_benchmark(
 def _line(figure: Figure) -> str:
     beside = f"floor {figure.baseline:,.1f}" if figure.baseline is not None else ""
     ratio = f"{figure.ratio:.0%}" if figure.ratio is not None else ""
-    verdict = "holds" if figure.holds else "MISSED"
-    shown = f"{figure.value:>14,.1f} {figure.unit:<11}{beside:<20} {ratio:>6}"
-    return f"{figure.name:<44}{shown}  {verdict}: {figure.goal}"
+    verdict = {True: "holds", False: "MISSED", None: "-"}[figure.holds]
+    shown = f"{figure.value:>14,.1f} {figure.unit:<12}{beside:<21} {ratio:>6}"
+    return f"{figure.name:<68}{shown}  {verdict}: {figure.goal}"

@@ -13,6 +13,7 @@ from benchmarks import (
     controller_tick,
     monitors_anomaly,
     monitors_causes,
+    monitors_change,
     monitors_ctr,
     monitors_drift,
     monitors_histogram,
@@ -31,6 +32,7 @@ THEMES: Mapping[str, Callable[[bool], Iterator[Figure]]] = {
     "drift": monitors_drift.figures,
     "causes": monitors_causes.figures,
     "anomaly": monitors_anomaly.figures,
+    "change": monitors_change.figures,
     "ctr": monitors_ctr.figures,
 }
 

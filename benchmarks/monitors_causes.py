@@ -17,12 +17,14 @@ from benchmarks.figure import Figure
 from controller.core.readings import SignalKey
 from controller.monitors.causes.explain import explain
 from controller.monitors.causes.input_sample import ROWS_PER_STEP, SampledRows
-from controller.monitors.causes.segments import STEP_S, SegmentTally
+from controller.monitors.causes.segments import CELLS, QUICK_STEP_S, STEP_S, SegmentTally
 from controller.monitors.counting.batch_view import BatchView
 from controller.settings import Settings
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import SERVED
 
+FIRST_SEED = 40_000
+"""Constants were chosen on other seeds; these only count."""
 FEATURES = 20
 REQUESTS_PER_STEP = 3_000
 """50 requests/s."""
@@ -36,7 +38,7 @@ CTR = SignalKey("ctr", (("arm", "primary"),), 600.0)
 
 def figures(quick: bool) -> Iterator[Figure]:
     """Shares of seeds in percent, and the cost of one explanation."""
-    seeds = range(30 if quick else 200)
+    seeds = range(FIRST_SEED, FIRST_SEED + (30 if quick else 200))
     for columns in (2, 8):
         first = [_shifted(seed, columns) for seed in seeds]
         name = f"5 % segment, 1 sd, first ({columns} columns)"
@@ -84,11 +86,13 @@ def _update(tally: SegmentTally) -> Figure:
         spent_s.append(time.process_time() - began_s)
     # The floor: one bincount of as many places as there are groups of the rows.
     places = rng.integers(0, tally.groups.count, 46_000)
-    began_s = time.process_time()
-    for _ in range(20):
+    floor_s = []
+    for _ in range(len(spent_s)):
+        began_s = time.process_time()
         np.bincount(places)
-    floor_ms = (time.process_time() - began_s) / 20 * 1_000.0
-    spent_ms = float(np.median(spent_s)) * 1_000.0
+        floor_s.append(time.process_time() - began_s)
+    # The best of as many rounds: what other programs do to the caches is not ours.
+    floor_ms, spent_ms = min(floor_s) * 1_000.0, min(spent_s) * 1_000.0
     name = "update with 1,000 rows, 8 columns, 20 inputs"
     ratio, goal = spent_ms / floor_ms, "at most 2 ms with all columns made"
     return Figure(name, spent_ms, "ms", floor_ms, ratio, goal, spent_ms <= 2.0)
@@ -153,18 +157,17 @@ def _filled(
     for step in range(begins, START_S // STEP_S + MINUTES):
         codes = np.zeros((REQUESTS_PER_STEP, columns + 1), np.uint8)
         codes[:, 1:] = rng.choice(3, (REQUESTS_PER_STEP, columns), p=chances)
-        at = np.full(REQUESTS_PER_STEP, step * STEP_S)
-        groups = tally.groups.of_codes(codes)
         cells = np.where(rng.random(REQUESTS_PER_STEP) < 0.002, 1, 0)
-        tally.requests.count(at, groups, cells)
+        table = tally.groups.counts(codes, cells, CELLS)
+        tally.requests.add(step, table)
         if step >= START_S // STEP_S + MINUTES - 5:
-            tally.quick.count(at, groups, cells)
+            tally.quick.add(step * STEP_S // QUICK_STEP_S, table)
         is_recent = step >= START_S // STEP_S + MINUTES - RECENT_MINUTES
         matured = step >= START_S // STEP_S + MINUTES - RECENT_MINUTES - WINDOW_S // STEP_S - 1
         rate = 0.045 + 0.01 * (codes[:, -1] == 0)
         rate = np.where(matured & (codes[:, 2] == 1), rate * ctr / 0.05, rate)
         clicked = np.flatnonzero(rng.random(REQUESTS_PER_STEP) < rate)
-        tally.clicks.count(at[clicked], groups[:, clicked], np.zeros(clicked.size, np.int64))
+        tally.clicks.add(step, tally.groups.counts(codes[clicked], np.zeros_like(clicked), 1))
         inputs = rng.normal(size=(ROWS_PER_STEP, FEATURES)) + 0.65 * rng.normal(
             size=(ROWS_PER_STEP, 1)
         )

@@ -1,21 +1,34 @@
-"""CTR 5 to 4 %: delay in impressions against false alarms, beside the detectors people use.
+"""CTR 5 to 4 %: delay in impressions at equal false alarms, beside the detectors people use.
 
 Ours bets impression by impression without knowing the new rate. The floor is the Bernoulli CUSUM
 that knows both rates (Reynolds and Stoumbos 1999), whose limit is set by its exact run length (a
-Markov chain). river's detectors cannot be set to a false-alarm rate: theirs is measured.
+Markov chain). river's detectors are set to the same false alarms by simulation (`ctr_peers`). All
+see the same clicks. First ours and the floor at their worst case, a fall at their start; then all
+in service, after healthy impressions from which river's learn the rate, on the runs in which they
+were quiet until the fall.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from river import drift
 from scipy.sparse import csc_matrix, identity
 from scipy.sparse.linalg import spsolve
 
+from benchmarks.ctr_peers import (
+    FORGETTING,
+    Found,
+    Setting,
+    Streams,
+    adwin_delays,
+    adwin_deltas,
+    page_hinkley_delays,
+    page_hinkley_threshold,
+    streams,
+)
 from benchmarks.figure import Figure
 from controller.statistics.e_detector import (
     WEIGHTS,
@@ -32,61 +45,136 @@ CLICK_COST = 21
 """Impressions without a click that outweigh a click: the ratio of the log likelihood ratios."""
 WITHIN = 1.2
 MOST_IMPRESSIONS = 60_000
+"""After the fall; a delay that long was not found."""
+HEALTHY_IMPRESSIONS = 50_000
+FLOOR, ESTIMATED = "CUSUM that knows both rates", "rate estimated from 1 M"
 SEASON_A, SEASON_STEPS = 2_000.0, 4_000
+SEED = 20_261_124
+RESAMPLES = 200
+Clicks = NDArray[np.int8]
 Delays = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """How many healthy impressions river's detectors are set by."""
+
+    adwin: int
+    common: int
+    rare: int
+
+
+QUICK = Tuning(4_000_000, 20_000_000, 1_000_000_000)
+FULL = Tuning(20_000_000, 100_000_000, 10_000_000_000)
+
+
 def figures(quick: bool) -> Iterator[Figure]:
-    """Every line of the table."""
-    runs = 100 if quick else 400
+    """Every line of the table, then what false alarms come."""
+    clicks = streams(
+        100 if quick else 600, HEALTHY_IMPRESSIONS, MOST_IMPRESSIONS, HEALTHY, FALLEN, SEED
+    )
     for name, between in SETTINGS.items():
-        floor, ours = _delays(between, HEALTHY, runs)
-        estimated = _estimated_floor()
-        _, priced = _delays(between, estimated, runs)
-        knowing = float(np.median(floor))
-        yield _delay(f"CUSUM that knows both rates, {name}", knowing, knowing, "the floor", True)
-        for form, each in ours.items():
-            delay = float(np.median(each))
-            is_ours = form is Form.SHIRYAEV_ROBERTS
-            goal = f"at most {WITHIN} x the floor" if is_ours else "for comparison"
-            holds = not is_ours or delay <= WITHIN * knowing
-            yield _delay(f"{form}, {name}", delay, knowing, goal, holds)
-        price = float(np.median(priced[Form.SHIRYAEV_ROBERTS]))
-        yield _delay(f"rate estimated from 1 M, {name}", price, knowing, "the price", True)
-    yield from _of_river(10 if quick else 100, 300_000 if quick else 3_000_000)
+        yield from _at_start(name, _first_alarms(clicks.after, between))
+    tuning = QUICK if quick else FULL
+    deltas = adwin_deltas(HEALTHY, tuning.adwin, SEED + 2, list(SETTINGS.values()))
+    for (name, between), delta in zip(SETTINGS.items(), deltas, strict=True):
+        yield from _in_service(name, clicks, between, delta, tuning)
     yield from _false_alarms(100 if quick else 400)
 
 
-def _delay(name: str, delay: float, floor: float, goal: str, holds: bool) -> Figure:
-    return Figure(name, delay, "impressions", floor, delay / floor, goal, holds)
+def _at_start(name: str, found: Mapping[str, Delays]) -> Iterator[Figure]:
+    floor, bets, kept = (found[each] for each in (FLOOR, Form.SHIRYAEV_ROBERTS, Form.CUSUM))
+    yield _delay(f"{FLOOR}, {name}", floor, floor, "the floor", None)
+    goal = f"at most {WITHIN} x the floor (standard error {_ratio_error(bets, floor):.3f})"
+    holds = bool(np.median(bets) <= WITHIN * np.median(floor))
+    yield _delay(f"{Form.SHIRYAEV_ROBERTS}, {name}", bets, floor, goal, holds)
+    goal = f"no faster than {Form.SHIRYAEV_ROBERTS}, which is in use"
+    holds = bool(np.median(kept) >= np.median(bets))
+    yield _delay(f"{Form.CUSUM}, {name}", kept, floor, goal, holds)
+    price = float(np.median(found[ESTIMATED]) / np.median(bets))
+    goal = f"no goal: the price of an estimated rate is {price:.2f} x"
+    yield _delay(f"{ESTIMATED}, {name}", found[ESTIMATED], floor, goal, None)
 
 
-def _estimated_floor() -> float:
-    """What a typical million impressions leave as the lower bound."""
-    return lower_bound(LEAST_TRIALS, LEAST_TRIALS * HEALTHY)
+def _delay(name: str, delays: Delays, floor: Delays, goal: str, holds: bool | None) -> Figure:
+    delay, knowing = float(np.median(delays)), float(np.median(floor))
+    return Figure(name, delay, "impressions", knowing, delay / knowing, goal, holds)
 
 
-def _delays(between: float, floor: float, runs: int) -> tuple[Delays, dict[Form, Delays]]:
-    """Of the CUSUM that knows both rates and of both forms of ours, on the same clicks, at the
-    start of the worst case: just begun, with no evidence of its own yet."""
-    rng = np.random.default_rng(5)
-    bets = RateBets.on_fall(floor)
-    detectors = {form: EDetector(bets.weights, between, form, (runs,)) for form in Form}
-    factors = bets.log_factors(1, np.array([0, 1]))
+def _ratio_error(delays: Delays, floor: Delays) -> float:
+    """Standard error of the ratio of the medians, by resampling runs in pairs."""
+    rng = np.random.default_rng(SEED + 1)
+    drawn = rng.integers(0, delays.size, (RESAMPLES, delays.size))
+    ratios = np.median(delays[drawn], axis=1) / np.median(floor[drawn], axis=1)
+    return float(ratios.std(ddof=1))
+
+
+def _in_service(
+    name: str, clicks: Streams, between: float, delta: Setting, tuning: Tuning
+) -> Iterator[Figure]:
+    """river's beside ours with an estimated rate, since they estimate it too."""
+    both = np.concatenate([clicks.before, clicks.after], axis=1)
+    ours = {who: _since_fall(first) for who, first in _first_alarms(both, between).items()}
+    floor, own = ours[FLOOR], ours[ESTIMATED]
+    for who in (FLOOR, Form.SHIRYAEV_ROBERTS, ESTIMATED):
+        yield _beside(f"{who}, in service, {name}", ours[who], floor, "no goal", None)
+    title = f"ADWIN, delta {delta.value:.1e}, in service, {name}"
+    yield _peer(title, adwin_delays(clicks, delta.value), floor, own, delta)
+    total = tuning.common if between <= min(SETTINGS.values()) else tuning.rare
+    at = page_hinkley_threshold(FORGETTING, HEALTHY, between, total, SEED + 3)
+    title = f"Page-Hinkley, threshold {at.value:.0f}, in service, {name}"
+    yield _peer(title, page_hinkley_delays(clicks, FORGETTING, at.value), floor, own, at)
+    at = page_hinkley_threshold(1.0, HEALTHY, between, total, SEED + 4)
+    title = f"Page-Hinkley without forgetting, {at.value:.0f}, in service, {name}"
+    goal = "no goal: its delta tells it half of the fall"
+    yield _beside(title, page_hinkley_delays(clicks, 1.0, at.value), floor, goal, None)
+
+
+def _peer(name: str, found: Found, floor: Found, own: Found, at: Setting) -> Figure:
+    both = found.quiet & own.quiet
+    ours, others = (float(np.median(each.delays[both])) for each in (own, found))
+    how = "counted" if at.counted else "continued from commoner ones"
+    goal = f"slower than our {ours:,.0f} with an estimated rate (false alarms {how})"
+    return _beside(name, found, floor, goal, others > ours)
+
+
+def _beside(name: str, found: Found, floor: Found, goal: str, holds: bool | None) -> Figure:
+    """Both on the runs in which both were quiet."""
+    both = found.quiet & floor.quiet
+    goal = f"{goal}; {np.count_nonzero(both)} runs"
+    return _delay(name, found.delays[both], floor.delays[both], goal, holds)
+
+
+def _since_fall(first: Delays) -> Found:
+    return Found(first - HEALTHY_IMPRESSIONS, first > HEALTHY_IMPRESSIONS)
+
+
+def _first_alarms(clicks: Clicks, between: float) -> dict[str, Delays]:
+    """At which impression each detector first alarms, the last one if at none.
+
+    Of the CUSUM that knows both rates, of both forms of ours, and of ours with what a typical
+    million impressions leave as the lower bound of the rate.
+    """
+    runs, length = clicks.shape
+    known = RateBets.on_fall(HEALTHY)
+    estimated = RateBets.on_fall(lower_bound(LEAST_TRIALS, LEAST_TRIALS * HEALTHY))
+    bets: dict[str, tuple[EDetector, NDArray[np.float64]]] = {}
+    for name, form, on in (
+        *((form.value, form, known) for form in Form),
+        (ESTIMATED, Form.SHIRYAEV_ROBERTS, estimated),
+    ):
+        detector = EDetector(on.weights, between, form, (runs,))
+        bets[name] = detector, on.log_factors(1, np.array([0, 1]))
     limit, score = _cusum_limit(between), np.zeros(runs, dtype=np.int64)
-    knowing = np.zeros(runs, dtype=np.int64)
-    ours = {form: np.zeros(runs, dtype=np.int64) for form in Form}
-    for impression in range(1, MOST_IMPRESSIONS + 1):
-        clicked = (rng.random(runs) < FALLEN).astype(np.int64)
+    first = {name: np.zeros(runs, dtype=np.int64) for name in (FLOOR, *bets)}
+    for impression, clicked in enumerate(np.ascontiguousarray(clicks.T), start=1):
         score = np.maximum(0, score + np.where(clicked, -CLICK_COST, 1))
-        knowing[(score >= limit) & (knowing == 0)] = impression
-        step = factors[clicked]
-        for form, detector in detectors.items():
-            ours[form][detector.step(step) & (ours[form] == 0)] = impression
-        if all(found.all() for found in (knowing, *ours.values())):
+        first[FLOOR][(score >= limit) & (first[FLOOR] == 0)] = impression
+        for name, (detector, factors) in bets.items():
+            first[name][detector.step(factors[clicked]) & (first[name] == 0)] = impression
+        if impression % 100 == 0 and all(each.all() for each in first.values()):
             break
-    missed = {form: np.where(each, each, MOST_IMPRESSIONS) for form, each in ours.items()}
-    return np.where(knowing, knowing, MOST_IMPRESSIONS), missed
+    return {name: np.where(each, each, length) for name, each in first.items()}
 
 
 def _cusum_limit(between: float) -> int:
@@ -109,39 +197,6 @@ def _run_length(limit: int) -> float:
     chance = np.repeat([1.0 - HEALTHY, HEALTHY], [limit - 1, limit])
     moves = csc_matrix((chance, (before, after)), shape=(limit, limit))
     return float(np.atleast_1d(spsolve(identity(limit, format="csc") - moves, np.ones(limit)))[0])
-
-
-def _of_river(runs: int, healthy: int) -> Iterator[Figure]:
-    """Median delay after 20,000 healthy impressions, and false alarms while nothing changed."""
-    peers: dict[str, Callable[[], Any]] = {
-        "ADWIN, delta 0.002": lambda: _new(drift.ADWIN, delta=0.002),
-        "Page-Hinkley, threshold 50": lambda: _new(drift.PageHinkley, mode="down"),
-    }
-    for name, make in peers.items():
-        rng = np.random.default_rng(6)
-        detector, alarms = make(), 0
-        for clicked in (rng.random(healthy) < HEALTHY).tolist():
-            detector.update(float(clicked))
-            alarms += detector.drift_detected
-        rate = alarms / healthy * 1e5
-        yield Figure(f"{name}: false alarms", rate, "per 100,000", None, None, "measured", True)
-        delays = [_delay_of(make(), rng) for _ in range(runs)]
-        delay = float(np.median(delays))
-        yield Figure(f"{name}: delay", delay, "impressions", None, None, "for comparison", True)
-
-
-def _new(kind: Any, **settings: Any) -> Any:
-    return kind(**settings)
-
-
-def _delay_of(detector: Any, rng: np.random.Generator) -> int:
-    for clicked in (rng.random(20_000) < HEALTHY).tolist():
-        detector.update(float(clicked))
-    for at, clicked in enumerate((rng.random(MOST_IMPRESSIONS) < FALLEN).tolist(), start=1):
-        detector.update(float(clicked))
-        if detector.drift_detected:
-            return at
-    return MOST_IMPRESSIONS
 
 
 def _false_alarms(runs: int) -> Iterator[Figure]:

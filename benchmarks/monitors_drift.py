@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.drift_simulation import (
+    Rates,
     autoregressive,
     blocks_of,
     decisions_a_day,
@@ -31,9 +32,12 @@ from controller.statistics.drift_distance import (
 
 COLUMNS = 20
 BINS = 128
-SEED = 1
-EVIDENTLY = "evidently"
-EVIDENTLY_LIMIT_S = 900
+SEED = 20_261_124
+"""Constants were chosen on other seeds; these only count."""
+WINDOWS_PER_REFERENCE = 20
+EVIDENTLY = ("evidently==0.7.23", "pandas<3")
+"""This release imports a name that pandas 3 no longer has."""
+EVIDENTLY_LIMIT_S = 1_800
 _EVIDENTLY_RUN = """
 import sys, time
 import numpy as np, pandas as pd
@@ -63,10 +67,8 @@ def figures(quick: bool) -> Iterator[Figure]:
         evidently_s = _evidently_s(rows)
         if evidently_s is not None:
             yield _cost("Evidently", rows, own_s, evidently_s, 1.0 / 100.0)
-    yield from _rates(200 if quick else 2_000)
-    days, features = (1, 5) if quick else (20, 20)
-    found = decisions_a_day(days, rows_per_s=10, phi=0.9, features=features, seed=SEED)
-    yield _at_most(f"false drift decisions a day, {features} features, {days} days", found, 1.0, "")
+    yield from _rates(1_000 if quick else 4_000)
+    yield _decisions(5 if quick else 60)
     yield from _lone_values()
 
 
@@ -117,7 +119,7 @@ def _evidently_s(rows: int) -> float | None:
         python = Path(folder) / "bin" / "python"
         try:
             venv.create(folder, with_pip=True)
-            install = [str(python), "-m", "pip", "install", "--quiet", EVIDENTLY]
+            install = [str(python), "-m", "pip", "install", "--quiet", *EVIDENTLY]
             subprocess.run(install, check=True, capture_output=True, timeout=EVIDENTLY_LIMIT_S)
             run = [str(python), "-c", _EVIDENTLY_RUN, str(rows), str(COLUMNS)]
             done = subprocess.run(
@@ -131,22 +133,22 @@ def _evidently_s(rows: int) -> float | None:
 
 
 def _rates(windows: int) -> Iterator[Figure]:
-    few = window_rates(0.0, 100, 0.0, windows, SEED)
-    # Two standard errors of what so many windows leave open.
-    yield _at_most("windows of 100 rows flagged, no drift", few.flagged, 0.01, windows)
-    healthy = window_rates(0.9, 1_000, 0.0, windows, SEED + 1)
-    yield _at_most("windows of 1,000 AR(1) 0.9 rows flagged", healthy.flagged, 0.05, windows)
-    moved = window_rates(0.9, 1_000, 0.5, windows, SEED + 2)
+    few = _windows(0.0, 100, 0.0, windows, 0)
+    yield _at_most("windows of 100 rows flagged, no drift", few, 0.01)
+    yield _at_most(
+        "windows of 1,000 AR(1) 0.9 rows flagged", _windows(0.9, 1_000, 0.0, windows, 1), 0.05
+    )
+    moved = _windows(0.9, 1_000, 0.5, windows, 2)
     yield Figure(
         "windows of 1,000 AR(1) 0.9 rows at 0.5 sigma found",
         moved.flagged * 100.0,
         "%",
         90.0,
         moved.flagged / 0.9,
-        ">= 90 %",
+        f">= 90 % of {moved.windows:,} windows (standard error {moved.error:.1%})",
         moved.flagged >= 0.9,
     )
-    long = window_rates(0.99, 1_000, 0.0, windows // 2, SEED + 3)
+    long = _windows(0.99, 1_000, 0.0, windows // 4, 3)
     yield Figure(
         "windows of 1,000 AR(1) 0.99 rows without a verdict",
         long.untold * 100.0,
@@ -158,13 +160,22 @@ def _rates(windows: int) -> Iterator[Figure]:
     )
 
 
-def _at_most(name: str, rate: float, most: float, windows: int | str) -> Figure:
-    """A share of windows, allowed two standard errors; or a plain number without windows."""
-    if isinstance(windows, str):
-        return Figure(name, rate, "a day", most, rate / most, f"<= {most:g} a day", rate <= most)
-    room = 2.0 * np.sqrt(most * (1.0 - most) / windows)
-    goal = f"<= {most:.0%}, two standard errors of {windows:,} windows allowed"
-    return Figure(name, rate * 100.0, "%", most * 100.0, rate / most, goal, rate <= most + room)
+def _windows(phi: float, rows: int, shift: float, windows: int, stream: int) -> Rates:
+    return window_rates(phi, rows, shift, windows, SEED + stream, WINDOWS_PER_REFERENCE)
+
+
+def _at_most(name: str, rates: Rates, most: float) -> Figure:
+    """Two standard errors are allowed: what so many windows leave open."""
+    rate, holds = rates.flagged, rates.flagged - 2.0 * rates.error <= most
+    allowed = f"two standard errors of {rates.error:.2%} allowed"
+    goal = f"<= {most:.0%} of {rates.windows:,} windows, {allowed}"
+    return Figure(name, rate * 100.0, "%", most * 100.0, rate / most, goal, holds)
+
+
+def _decisions(days: int) -> Figure:
+    found = decisions_a_day(days, rows_per_s=10, phi=0.9, features=COLUMNS, seed=SEED)
+    name = f"false drift decisions a day, {COLUMNS} features, {days} days"
+    return Figure(name, found, "a day", 1.0, found, "<= 1 a day", found <= 1.0)
 
 
 def _lone_values() -> Iterator[Figure]:

@@ -64,6 +64,10 @@ class SignalKey(_Hashed):
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[type[SignalKey], tuple[str, Labels, float]]:
+        """Text hashes differ between processes, so the hash does not travel."""
+        return SignalKey, (self.name, self.labels, self.window_s)
+
     def __str__(self) -> str:
         labels = "{" + ",".join(f"{k}={v}" for k, v in self.labels) + "}" if self.labels else ""
         window = f"[{self.window_s:g}s]" if self.window_s else ""

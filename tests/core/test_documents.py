@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -128,3 +129,8 @@ def test_an_unknown_kind_is_refused_by_name() -> None:
     document["when"]["type"] = "magic"
     with pytest.raises(ValueError, match="'magic' is not one of"):
         playbook_from_document(document)
+
+
+def test_a_signal_key_travels_to_another_process_and_is_found_there() -> None:
+    key = SignalKey("arm_bad", (("arm", "primary"),), 5.0)
+    assert {pickle.loads(pickle.dumps(key)): 1}[key] == 1  # noqa: S301
