@@ -133,4 +133,4 @@ def test_an_unknown_kind_is_refused_by_name() -> None:
 
 def test_a_signal_key_travels_to_another_process_and_is_found_there() -> None:
     key = SignalKey("arm_bad", (("arm", "primary"),), 5.0)
-    assert {pickle.loads(pickle.dumps(key)): 1}[key] == 1  # noqa: S301
+    assert {pickle.loads(pickle.dumps(key)): 1}[key] == 1
