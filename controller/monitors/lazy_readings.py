@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +50,9 @@ class ReadPart:
         self._every_s = every_s
         self._tick: TickView | None = None
         self._kept: dict[SignalKey, Reading] = {}
+        self._whole: dict[SignalKey, Reading] = {}
+        """All readings of the last look, once somebody asked for all of `_whole_of`."""
+        self._whole_of: frozenset[SignalKey] | None = None
         self._families: tuple[Family, ...] = ()
         self._wanted: Wanted = {}
         self._keys: frozenset[SignalKey] = frozenset()
@@ -52,11 +63,15 @@ class ReadPart:
             due_s = tick.at_s - tick.at_s % self._every_s
             if self._tick is not None and self._tick.at_s == due_s:
                 if self._tick.bus_is_up != tick.bus_is_up:  # what is not fed is not believed
-                    self._tick, self._kept = replace(tick, at_s=due_s), {}
+                    self._look(replace(tick, at_s=due_s))
                 return
-            tick = replace(tick, at_s=due_s)
-        self._tick, self._kept = tick, {}
+            if tick.at_s != due_s:
+                tick = replace(tick, at_s=due_s)
+        self._look(tick)
         self.reader.advance(self.tally, tick)
+
+    def _look(self, tick: TickView) -> None:
+        self._tick, self._kept, self._whole_of = tick, {}, None
 
     def reading(self, key: SignalKey, tick: TickView) -> Reading:
         """One of the series, as of the last tick it looked at."""
@@ -66,6 +81,21 @@ class ReadPart:
         if found is None:
             found = self._kept[key] = self.reader.reading(key, self.tally, self._tick)
         return found
+
+    def read_all(
+        self, keys: frozenset[SignalKey], tick: TickView, into: dict[SignalKey, Reading]
+    ) -> None:
+        """Add those of all these series; of those there already nothing is asked again."""
+        if self._every_s == 1 or self._tick is None:
+            read, tally = self.reader.reading, self.tally
+            for key in keys:
+                if key not in into:
+                    into[key] = read(key, tally, tick)
+            return
+        if self._whole_of is not keys:
+            self._whole = {key: self.reading(key, tick) for key in keys}
+            self._whole_of = keys
+        into.update(self._whole)
 
     def keys(self, wanted: Wanted) -> frozenset[SignalKey]:
         """Every series there is now."""
@@ -100,7 +130,7 @@ class LazyReadings(Mapping[SignalKey, Reading]):
         self._is_current = is_current
         self._keys: dict[int, frozenset[SignalKey]] = {}
         self._made: dict[SignalKey, Reading] = {}
-        self._every: dict[SignalKey, ReadPart] | None = None
+        self._is_whole = False
 
     def __getitem__(self, key: SignalKey) -> Reading:
         found = self._made.get(key)
@@ -116,17 +146,31 @@ class LazyReadings(Mapping[SignalKey, Reading]):
         return super().get(key, default) if found is None else found
 
     def __iter__(self) -> Iterator[SignalKey]:
-        return iter(self._all())
+        """Which there are; it makes none."""
+        for at in range(len(self._parts)):
+            yield from self._keys_of(at)
 
     def __len__(self) -> int:
-        return len(self._all())
+        return sum(len(self._keys_of(at)) for at in range(len(self._parts)))
 
-    def _all(self) -> dict[SignalKey, ReadPart]:
-        if self._every is None:
-            self._every = {
-                key: part for at, part in enumerate(self._parts) for key in self._keys_of(at)
-            }
-        return self._every
+    def keys(self) -> KeysView[SignalKey]:
+        """Of all readings, which are made at once: ``dict(...)`` asks for the keys first."""
+        return self._all().keys()
+
+    def items(self) -> ItemsView[SignalKey, Reading]:
+        return self._all().items()
+
+    def values(self) -> ValuesView[Reading]:
+        return self._all().values()
+
+    def _all(self) -> dict[SignalKey, Reading]:
+        if not self._is_whole:
+            for at, part in enumerate(self._parts):
+                keys = self._keys_of(at)
+                self._must_be_current()
+                part.read_all(keys, self._tick, self._made)
+            self._is_whole = True
+        return self._made
 
     def _part_of(self, key: SignalKey) -> ReadPart:
         at = self._place_of.get(key.name)

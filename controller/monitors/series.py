@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from controller.core.readings import Labels, SignalKey, SignalSpec
 from controller.monitors.monitor import Family, label
@@ -21,7 +22,13 @@ def _keys(families: tuple[Family, ...], wanted: Wanted) -> Iterator[SignalKey]:
         for labels in _labels(family, wanted):
             for spec in family.specs:
                 for window_s in _windows(spec, labels, wanted):
-                    yield SignalKey(spec.name, labels, window_s)
+                    yield _key(spec.name, labels, window_s)
+
+
+@lru_cache(maxsize=20_000)
+def _key(name: str, labels: Labels, window_s: float) -> SignalKey:
+    """The same object whenever series are listed anew: who kept it finds it without comparing."""
+    return SignalKey(name, labels, window_s)
 
 
 def _labels(family: Family, wanted: Wanted) -> list[Labels]:

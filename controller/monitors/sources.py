@@ -69,6 +69,7 @@ def short_name(topic: str) -> str:
 
 
 _TOPICS = {short_name(topic): topic for topic in TALLY_TOPICS}
+_FAMILIES = (Family(SPECS, "topic", tuple(_TOPICS), is_open=False),)
 _COUNTED = {GAPS.name: (GAPS, "gaps"), BROKEN.name: (BROKEN, "broken"), LATE.name: (LATE, "late")}
 
 
@@ -191,12 +192,10 @@ class SourceReader(Reader):
         """What a tick teaches it learns from ``health`` and ``count``."""
 
     def families(self, tally: SourceTally) -> tuple[Family, ...]:  # noqa: ARG002
-        topics = tuple(short_name(topic) for topic in TALLY_TOPICS)
-        return (Family(SPECS, "topic", topics, is_open=False),)
+        return _FAMILIES
 
     def reading(self, key: SignalKey, tally: SourceTally, tick: TickView) -> Reading:  # noqa: ARG002
-        topic = _TOPICS[key.labels[0][1]]
-        now = (tick.at_s, tick.at_s)
+        topic, now = _TOPICS[key.labels[0][1]], (tick.at_s, tick.at_s)
         if key.name == SILENT.name:
             return tick.plain(SILENT, now, tick.sources[topic].silent_s)
         if key.name == LAG.name:

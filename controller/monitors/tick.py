@@ -6,10 +6,14 @@ Whoever reads waits half a second after the tick's time, so that a batch on its 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from controller.core.readings import Reading, ReadingState, SignalSpec
+
+T = TypeVar("T")
+Trouble = tuple[ReadingState, str]
 
 SYSTEM_WINDOW_S = 5.0
 LONGEST_WINDOW_S = 3_600.0
@@ -43,13 +47,30 @@ class TickView:
     sources: Mapping[str, SourceHealth]
     proof_of_life: str
     """A topic that is never silent while the service lives: routers report each second."""
+    closed_s: int = field(init=False)
+    _made: dict[Hashable, Any] = field(init=False, repr=False, compare=False)
 
-    @property
-    def closed_s(self) -> int:
-        return math.floor(self.at_s)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "closed_s", math.floor(self.at_s))
+        object.__setattr__(self, "_made", {})
 
-    def trouble(self, topics: Iterable[str], window_s: float) -> tuple[ReadingState, str] | None:
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several readings of this tick are made of, made for the first that asks."""
+        try:
+            found: T = self._made[key]
+        except KeyError:
+            found = self._made[key] = make()
+        return found
+
+    def trouble(self, topics: tuple[str, ...], window_s: float) -> Trouble | None:
         """Why nothing may be believed that these topics feed, or None."""
+        key = (topics, window_s)
+        if key not in self._made:
+            self._made[key] = self._trouble(topics, window_s)
+        found: Trouble | None = self._made[key]
+        return found
+
+    def _trouble(self, topics: tuple[str, ...], window_s: float) -> Trouble | None:
         if not self.bus_is_up:
             return ReadingState.DOWN, "the bus is down"
         limit_s = WINDOWS_OF_LAG * min(window_s or SYSTEM_WINDOW_S, SYSTEM_WINDOW_S)
@@ -67,7 +88,7 @@ class TickView:
     def reading(
         self,
         spec: SignalSpec,
-        topics: Iterable[str],
+        topics: tuple[str, ...],
         window: tuple[float, float],
         value: float | None,
         sample_size: int,
@@ -90,7 +111,7 @@ class TickView:
         return Reading(value, ReadingState.OK, sample_size, start_s, end_s)
 
     def rate(
-        self, spec: SignalSpec, topics: Iterable[str], window: tuple[float, float], events: int
+        self, spec: SignalSpec, topics: tuple[str, ...], window: tuple[float, float], events: int
     ) -> Reading:
         """Events per second; none is a true zero, once the whole window was watched."""
         start_s, end_s = window

@@ -45,21 +45,36 @@ class RateCause:
 
 
 def rate_causes(
-    steps: Counts, now: Counts, parents: Counts, most: int, *, rising: bool | None = None
+    steps: Counts,
+    now: Counts,
+    parents: Counts,
+    most: int,
+    *,
+    rising: bool | None = None,
+    columns: Counts | None = None,
+    may_be_new: NDArray[np.bool_] | None = None,
 ) -> list[RateCause]:
     """The causes, the best supported first, at most ``most``.
 
     ``steps``: shape (steps, groups, 2), requests and events of the baseline. ``now``: the same of
     shape (groups, 2). ``parents``: shape (groups, 2), the two values that a product is made of, -1
     for a single value. The first group is all requests. ``rising``: only changes up, or down.
+    ``columns``: of each single value, its column; without it all are taken to be of one where no
+    product of them was counted. ``may_be_new``: groups that need no rows before, such as versions;
+    they are expected to fare as all did.
     """
     before = steps.sum(axis=0)
     scale = overdispersion(steps[:, parents[:, 0] < 0])
     found = _compared(before, now, (before[0], now[0]))
     score = found.score / scale
-    enough = (before[:, 0] >= LEAST_ROWS) & (now[:, 0] >= LEAST_ROWS)
+    is_known = before[:, 0] >= LEAST_ROWS
+    if may_be_new is not None:
+        is_known |= may_be_new & (before[:, 0] == 0)
+    enough = is_known & (now[:, 0] >= LEAST_ROWS)
     enough &= (before[0, 0] - before[:, 0] >= LEAST_ROWS) & (now[0, 0] - now[:, 0] >= LEAST_ROWS)
-    expected = before[:, 1] / np.maximum(before[:, 0], 1) * now[:, 0]
+    usual = before[0, 1] / max(int(before[0, 0]), 1)
+    rate = np.where(before[:, 0] > 0, before[:, 1] / np.maximum(before[:, 0], 1), usual)
+    expected = rate * now[:, 0]
     enough &= np.maximum(expected, now[:, 1]) >= LEAST_EVENTS
     kept = np.zeros(len(now), dtype=np.bool_)
     kept[enough] = passing(special.chdtrc(1, score[enough]), ALPHA)
@@ -70,7 +85,7 @@ def rate_causes(
     kept &= ~_no_better_than_parents(score, parents)
     order = np.flatnonzero(kept)
     order = order[np.argsort(-score[order], kind="stable")]
-    return _independent(order, before, now, score, parents, scale)[:most]
+    return _independent(order, before, now, score, parents, scale, columns)[:most]
 
 
 def whole_change(steps: Counts, now: Counts) -> tuple[float, float]:
@@ -169,6 +184,7 @@ def _independent(
     score: Numbers,
     parents: Counts,
     scale: float,
+    columns: Counts | None,
 ) -> list[RateCause]:
     """Without groups that changed only because they hold rows of a better one, or are part of it.
 
@@ -178,7 +194,9 @@ def _independent(
     found: list[RateCause] = []
     product = {tuple(p): g for g, p in enumerate(parents.tolist()) if p[0] >= 0}
     for group in order.tolist():
-        if all(_stands(group, c.group, before, now, parents, product, scale) for c in found):
+        if all(
+            _stands(group, c.group, before, now, parents, product, scale, columns) for c in found
+        ):
             found.append(_cause(group, before, now, float(score[group])))
     return found
 
@@ -191,6 +209,7 @@ def _stands(
     parents: Counts,
     product: dict[tuple[int, ...], int],
     scale: float,
+    columns: Counts | None,
 ) -> bool:
     """Whether the group's change is there without the rows it shares with a better cause."""
     mine = [g for g in parents[group].tolist() if g >= 0] or [group]
@@ -203,8 +222,8 @@ def _stands(
         common = product.get((min(mine[0], theirs[0]), max(mine[0], theirs[0])))
         if len(mine) + len(theirs) > 2:
             return False
-        if common is None:  # two values of one column
-            return True
+        if common is None:  # two values of one column, or nobody knows what they share
+            return columns is None or bool(columns[mine[0]] == columns[theirs[0]])
     left = (before[group] - before[common], now[group] - now[common])
     others = (before[0] - before[common], now[0] - now[common])
     found = _compared(left[0][None], left[1][None], others)
@@ -215,7 +234,7 @@ def _cause(group: int, before: Counts, now: Counts, score: float) -> RateCause:
     (n0, k0), (n1, k1) = before[group].tolist(), now[group].tolist()
     (all0, events0), (all1, events1) = before[0].tolist(), now[0].tolist()
     total = events1 / all1 - events0 / all0
-    rate0, rate1 = k0 / n0, k1 / n1
+    rate0, rate1 = k0 / n0 if n0 else events0 / all0, k1 / n1
     mine = n1 / all1 * (rate1 - rate0) + (n1 / all1 - n0 / all0) * (rate0 - events0 / all0)
     share = min(1.0, max(0.0, mine / total)) if total else 0.0
     return RateCause(group, share, n1, score, rate0, rate1)

@@ -41,7 +41,7 @@ def cells_of(names: pa.StringArray) -> NDArray[np.int64]:
         return np.zeros(0, np.int64)
     _, offsets_of, data = names.buffers()
     offsets = np.frombuffer(offsets_of, np.int32)[names.offset : names.offset + count + 1]
-    starts, lengths = offsets[:-1], np.diff(offsets)
+    starts, lengths = offsets[:-1].astype(np.int64), np.diff(offsets)
     used = memoryview(data)[: offsets[-1]] if data is not None else b""
     padded = np.frombuffer(bytes(used) + bytes(_WORD), np.uint8)
     # A word at every byte; reading past a name's end is masked off below.
@@ -51,9 +51,9 @@ def cells_of(names: pa.StringArray) -> NDArray[np.int64]:
         left = lengths - at
         if at and int(left.min()) <= 0:
             mine = np.flatnonzero(left > 0)
-            hashed[mine] = _mixed(hashed[mine], words[starts[mine] + at], left[mine])
+            hashed[mine] = _mixed(hashed[mine], words.take(starts[mine] + at), left[mine])
         else:
-            hashed = _mixed(hashed, words[starts + at], left)
+            hashed = _mixed(hashed, words.take(starts + at), left)
     cells = (hashed >> _TOP).astype(np.int64)
     if names.null_count:
         cells[~names.is_valid().to_numpy(zero_copy_only=False)] = -1
@@ -63,7 +63,8 @@ def cells_of(names: pa.StringArray) -> NDArray[np.int64]:
 def _mixed(
     hashed: NDArray[np.uint64], words: NDArray[np.uint64], left: NDArray[np.int32]
 ) -> NDArray[np.uint64]:
-    mixed: NDArray[np.uint64] = (hashed ^ (words & _MASKS[left.clip(0, _WORD)])) * _MIX
+    words &= _MASKS.take(left, mode="clip")  # a whole word has the last mask
+    mixed: NDArray[np.uint64] = (hashed ^ words) * _MIX
     mixed ^= mixed >> _FOLD
     mixed *= _MIX
     return mixed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,10 @@ class LogBuckets:
         inner = math.ceil(math.log(self.maximum / self.least) / math.log(self._factor()))
         object.__setattr__(self, "size", inner + 2)
 
+    @cached_property
+    def _log_factor(self) -> float:
+        return math.log(self._factor())
+
     def _factor(self) -> float:
         # A hair finer than asked, so that rounding of float32 input stays within the promise.
         error = self.relative_error * 0.999
@@ -43,12 +48,16 @@ class LogBuckets:
         """Bucket of each value; any shape."""
         wide = np.asarray(values, dtype=np.float64)
         # fmin takes NaN for the maximum; both are told from it below.
-        bounded = np.maximum(np.fmin(wide, self.maximum), self.least)
-        inner = np.ceil(np.log(bounded / self.least) / math.log(self._factor()))
-        place: NDArray[np.int64] = np.minimum(inner, self.size - 2).astype(np.int64)
-        beyond = ~(wide <= self.maximum)
-        if beyond.any():
-            place[beyond] = self.size - 1
+        inner = np.atleast_1d(np.fmin(wide, self.maximum))
+        np.maximum(inner, self.least, out=inner)
+        inner /= self.least
+        np.log(inner, out=inner)
+        inner /= self._log_factor
+        np.ceil(inner, out=inner)
+        np.minimum(inner, self.size - 2, out=inner)
+        place: NDArray[np.int64] = inner.astype(np.int64).reshape(wide.shape)
+        if not np.maximum.reduce(wide, axis=None, initial=self.least) <= self.maximum:
+            place[~(wide <= self.maximum)] = self.size - 1
         return place
 
     def value_at(self, bucket: int) -> float:
@@ -63,10 +72,13 @@ class LogBuckets:
 
     def quantile(self, counts: NDArray[np.integer], share: float) -> float | None:
         """The nearest-rank quantile, ``share`` in [0, 1]; None when nothing was counted."""
+        return self.quantile_of(counts.cumsum(dtype=np.int64), share)
+
+    def quantile_of(self, upto: Counts, share: float) -> float | None:
+        """The same from the counts summed up to each bucket, for who asks for several."""
         if not 0.0 <= share <= 1.0:
             raise ValueError(f"a quantile's share is 0 to 1, not {share}")
-        upto = counts.cumsum(dtype=np.int64)
-        total = int(upto[-1])
+        total: int = upto.item(-1)
         if total == 0:
             return None
         rank = max(1, math.ceil(share * total - 1e-9))

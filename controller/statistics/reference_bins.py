@@ -148,19 +148,21 @@ class ReferenceTable:
         self._finish(cells, rows, values)
         return cells
 
-    def cells_of_table(self, rows: NDArray[np.int64], values: Floats) -> NDArray[np.int64]:
-        """The same for values in shape (many, rows): a column for each of these features."""
-        edges = self._edges[rows]
-        below = np.zeros(values.shape, dtype=np.int8)
+    def cells_of_table(self, values: Floats) -> NDArray[np.int8]:
+        """The same for values in shape (features, many), a row for each feature of the table."""
+        cells = np.zeros(values.shape, dtype=np.int8)
         for place in range(DECISION_BINS - 1):
-            below += (values > edges[:, place]).view(np.int8)
-        cells = below.astype(np.int64)
-        flat = cells.reshape(-1)
-        if self.is_coded[rows].any() or not np.isfinite(np.add.reduce(values, axis=None)):
-            self._finish(flat, np.tile(rows, len(values)), values.reshape(-1))
+            cells += (values > self._edges[:, place, np.newaxis]).view(np.int8)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = np.add.reduce(values, axis=None)
+        if self.is_coded.any() or not np.isfinite(total):
+            rows = np.repeat(np.arange(len(values)), values.shape[1])
+            self._finish(cells.reshape(-1), rows, values.reshape(-1))
         return cells
 
-    def _finish(self, cells: Counts, rows: Counts, values: Floats) -> None:
+    def _finish(
+        self, cells: NDArray[np.int64] | NDArray[np.int8], rows: Counts, values: Floats
+    ) -> None:
         """Put what is in no bin into its cell."""
         if self.is_coded.any():
             mine = np.flatnonzero(self.is_coded[rows])

@@ -25,7 +25,8 @@ class Slab:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = batch
-        self._made: dict[Hashable, Any] = {}
+        self.made: dict[Hashable, Any] = {}
+        """What was made of its columns, by key."""
 
     def part(self, start: int, count: int) -> SlabPart:
         """Rows ``start`` to ``start + count``. Raise ValueError beyond the slab."""
@@ -36,9 +37,9 @@ class Slab:
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What ``make`` gives, made at the first call with this key."""
         try:
-            found: T = self._made[key]
+            found: T = self.made[key]
         except KeyError:
-            found = self._made[key] = make()
+            found = self.made[key] = make()
         return found
 
     def is_of(self, topic: str) -> bool:
@@ -49,18 +50,15 @@ class Slab:
 class SlabPart:
     """Some neighbouring rows of a slab."""
 
-    __slots__ = ("_batch", "num_rows", "slab", "start")
+    __slots__ = ("_batch", "is_whole", "num_rows", "slab", "start")
 
     def __init__(self, slab: Slab, start: int, count: int) -> None:
         self.slab = slab
         self.start = start
         self.num_rows = count
-        self._batch: pa.RecordBatch | None = None
-
-    @property
-    def is_whole(self) -> bool:
+        self.is_whole = count == int(slab.batch.num_rows)
         """Whether nobody else has rows of the same slab."""
-        return self.num_rows == int(self.slab.batch.num_rows)
+        self._batch: pa.RecordBatch | None = None
 
     def is_followed_by(self, other: SlabPart) -> bool:
         """Whether the other one begins where this one ends."""

@@ -71,6 +71,7 @@ def click(row: dict[str, Any], delay_s: float = 1.0, **more: Any) -> dict[str, A
         "received_at_s": row["at_s"] + delay_s,
         "served_at_s": row["at_s"],
         "arm": row["arm"],
+        "propensities": row.get("propensities"),
     } | more
 
 

@@ -18,7 +18,7 @@ from controller.monitors.counting.batch_view import BatchView
 from controller.settings import Settings
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import OUTCOME, SERVED
-from tests.monitors.telemetry_rows import click, served
+from tests.monitors.telemetry_rows import attempt, click, served
 
 PRIMARY = (("arm", "primary"),)
 LATENCY = SignalKey("arm_latency_ms.p95", PRIMARY, 60.0)
@@ -61,6 +61,7 @@ def healthy(at_s: float, generator: random.Random) -> Row:
     row = served(at_s + 0.02, request_id=generator.randbytes(16), inputs=inputs)
     row["segment.platform"] = generator.choice(["ios", "android", "web"])
     row["segment.country"] = generator.choice(["br", "us", "de", None, "xx"])
+    row["product_feature_id"] = "home" if row["request_id"][0] % 2 else "detail"
     return row
 
 
@@ -103,6 +104,20 @@ def errors_in_br(row: Row, generator: random.Random) -> None:
         row["outcome"] = "error"
 
 
+def errors_of_a_new_version(row: Row, generator: random.Random) -> None:
+    if row["request_id"][1] % 2:
+        row["attempts"] = [attempt("primary") | {"model_version": "v2"}]
+        if generator.random() < 0.3:
+            row |= {"served_by": "fallback"}
+            row["attempts"][0]["result"] = "error"
+            row["attempts"].append(attempt("fallback"))
+
+
+def late_at_home(row: Row, generator: random.Random) -> None:
+    if row["product_feature_id"] == "home" and generator.random() < 0.3:
+        row["latency_ms"] = 500.0
+
+
 def errors_everywhere(row: Row, generator: random.Random) -> None:
     if generator.random() < 0.4:
         row["latency_ms"] = 500.0
@@ -134,6 +149,8 @@ def test_a_healthy_service_has_no_cause() -> None:
         (shift_all, DRIFT, "drift", "f1"),
         (null_all, DRIFT, "broken feature pipeline", "f1"),
         (errors_in_br, LATENCY, "system", "country=br"),
+        (errors_of_a_new_version, LATENCY, "system", "model_version=v2"),
+        (late_at_home, LATENCY, "system", "product_feature=home"),
         (errors_everywhere, LATENCY, "system", "all requests"),
         (old_features, AGE, "broken feature pipeline", "user_recent"),
         (defaulted, CTR, "broken feature pipeline", "user_recent"),

@@ -40,7 +40,7 @@ def test_a_tail_is_a_probability_that_falls_with_distance(scales, distance) -> N
 
 
 def test_few_independent_rows_are_flagged_in_one_percent() -> None:
-    assert level_of(100) == 0.01
+    assert level_of(100) < 0.01
     # Two standard errors of 300 windows are 1.1 %.
     assert window_rates(0.0, 100, 0.0, WINDOWS, seed=21).flagged <= 0.021
 
@@ -92,7 +92,7 @@ def test_all_features_at_once_have_the_cells_of_each_alone(seed: int) -> None:
     values = rng.normal(size=(40, rows.size)).round(1)
     values[rng.random(values.shape) < 0.1] = np.nan
     values[rng.random(values.shape) < 0.05] = -np.inf
-    every = table.cells_of_table(rows, values)
+    every = table.cells_of_table(values.T.copy()).T
     mixed = table.cells_of(np.tile(rows, 40), values.reshape(-1)).reshape(values.shape)
     assert every.tolist() == mixed.tolist()
     for row, name in enumerate(features):

@@ -86,6 +86,14 @@ def test_missing_columns_are_null_and_unknown_ones_are_left_out(message) -> None
     assert "colour" not in row["attempts"][0]
 
 
+def test_columns_are_looked_at_anew_when_a_stream_begins_otherwise(message) -> None:
+    ours = batch_from_rows(SERVED, [{"at_s": 1.0}])
+    other = ours.append_column("colour", pa.array(["red"]))
+    for batch in (ours, ours, other, ours, other.select(other.schema.names[::-1])):
+        read = decode(message(encode_arrow(SERVED, batch)))
+        assert read.batch.equals(ours)
+
+
 def test_a_stream_of_several_batches_is_one_batch(message) -> None:
     one, two = (batch_from_rows(SERVED, [{"arm": arm}]) for arm in ("primary", "fallback"))
     sink = pa.BufferOutputStream()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.monitors.causes.step_tables import StepTables
 from controller.monitors.counting.batch_view import BatchView, Labelled
+from controller.monitors.counting.steps import by_step
 from controller.settings import Settings
 
 STEP_S = 10
@@ -28,31 +31,35 @@ class FeatureUses:
 
     def update(self, rows: BatchView, kept: NDArray[np.bool_], seconds: Codes) -> None:
         """Of the kept rows; ``seconds`` by row."""
-        steps = seconds // STEP_S
         ages = rows.nested("feature_ages")
         if ages.rows.size:
             age_s = np.clip(np.nan_to_num(ages.numbers("age_s")), 0.0, _OLDEST_S)
-            groups, mine = self._places(ages.labels("group")), kept[ages.rows].astype(np.float64)
-            self._count(AGED, steps, ages.rows, groups, mine)
-            self._count(LOG_AGE, steps, ages.rows, groups, mine * log_age(age_s))
+            sums = {AGED: None, LOG_AGE: log_age(age_s)}
+            self._count(sums, seconds, kept, ages.rows, self._places(ages.labels("group")))
         for column, cell in (("defaulted", DEFAULTED), ("not_found", NOT_FOUND)):
             at, labels = rows.listed(column)
             if at.size:
-                mine = kept[at].astype(np.float64)
-                self._count(cell, steps, at, self._places(labels), mine)
+                self._count({cell: None}, seconds, kept, at, self._places(labels))
 
     def _count(
-        self, cell: int, steps: Codes, at: Codes, groups: Codes, weights: NDArray[np.float64]
+        self,
+        sums: Mapping[int, NDArray[np.float64] | None],
+        seconds: Codes,
+        kept: NDArray[np.bool_],
+        at: Codes,
+        groups: Codes,
     ) -> None:
-        """Add the weights of uses, each of the row ``at`` and of a group, into one cell."""
-        of_use = steps[at]
-        first, last = int(of_use.min()), int(of_use.max())
-        for step in [first] if first == last else np.unique(of_use).tolist():
-            now = weights if first == last else np.where(of_use == step, weights, 0.0)
-            sums = np.bincount(groups, now, len(self.names)).astype(np.int64)
+        """Add into each cell its weights (None: one each) of uses of a group by the row ``at``."""
+        if not kept.all():
+            mine = np.flatnonzero(kept[at])
+            at, groups = at[mine], groups[mine]
+            sums = {cell: w if w is None else w[mine] for cell, w in sums.items()}
+        for step, chosen in by_step(seconds[at], STEP_S):
             table = np.zeros((len(self.names), CELLS), np.int64)
-            table[:, cell] = sums
-            table[0, cell] = sums.sum()
+            for cell, weights in sums.items():
+                own = None if weights is None else weights[chosen]
+                table[:, cell] = np.bincount(groups[chosen], own, len(self.names))
+            table[0] = table.sum(axis=0)
             self.tables.add(step, table)
 
     def _places(self, labels: Labelled) -> Codes:

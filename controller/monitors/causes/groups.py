@@ -27,6 +27,8 @@ MOST_COLUMNS = 8
 """Segment columns, in the order of the settings; the rest is left out."""
 MOST_VALUES = 16
 """Of one column; the rest is `other`."""
+PIECE_ROWS = 4_096
+"""Rows that are counted at once, so that their bits stay near the processor."""
 MOST_GROUPS = 2_048
 """Products of the columns with most values are left out beyond this."""
 
@@ -66,19 +68,24 @@ class Groups:
 
     def codes(self, rows: BatchView) -> NDArray[np.uint8]:
         """The place of each row's value in each column, in shape (rows, columns)."""
-        found = np.empty((rows.row_count, len(self.columns)), np.uint8)
+        found = np.empty((len(self.columns), rows.row_count), np.uint8)
         there = set(rows.batch.schema.names)
-        for place, (column, values) in enumerate(zip(self.columns, self.values, strict=True)):
+        for column, known, codes in zip(self.columns, self._places, found, strict=True):
             name = column if column == ARM else f"{SEGMENT_PREFIX}{column}"
+            last = known[OTHER]
             if name not in there:
-                found[:, place] = len(values) - 1
+                codes[:] = last
                 continue
             labels = rows.labels(name)
-            known = {value: at for at, value in enumerate(values)}
             # Code -1, null, picks the last place.
-            table = [*(known.get(each, len(values) - 1) for each in labels.names), len(values) - 1]
-            found[:, place] = np.array(table, np.uint8)[labels.codes]
-        return found
+            table = [*(known.get(each, last) for each in labels.names), last]
+            np.array(table, np.uint8).take(labels.codes, out=codes, mode="wrap")
+        return found.T
+
+    @cached_property
+    def _places(self) -> tuple[dict[str, int], ...]:
+        """By column: the place of each of its values."""
+        return tuple({value: at for at, value in enumerate(each)} for each in self.values)
 
     def of_codes(self, codes: NDArray[np.uint8]) -> Codes:
         """Every group each row is of, in shape (1 + columns + pairs, rows); the first is 0."""
@@ -93,6 +100,45 @@ class Groups:
         products += wide[right]
         products += pair_starts
         return found
+
+    def counts(self, codes: NDArray[np.uint8], cells: Codes, many: int) -> Codes:
+        """Of rows with these ``codes``, how many each group has in each of ``many`` cells.
+
+        Rows are bits: a value is a set of rows, a product the intersection of two, and 64 rows
+        are counted by one instruction.
+        """
+        found = np.zeros((self.count, many), np.int64)
+        for start in range(0, len(codes), PIECE_ROWS):
+            self._count_piece(found, codes[start : start + PIECE_ROWS], cells[start:])
+        return found
+
+    def _count_piece(self, found: Codes, codes: NDArray[np.uint8], cells: Codes) -> None:
+        columns, values, left, right = self._bits_layout
+        rows, cells = len(codes), cells[: len(codes)]
+        sets = np.zeros((1 + values.size, -(-rows // 64) * 64), np.bool_)
+        sets[0, :rows] = True
+        np.equal(codes.T[columns], values[:, None], out=sets[1:, :rows])
+        words = np.packbits(sets, axis=1).view(np.uint64)
+        both = words[left] & words[right]
+        there = np.flatnonzero(np.bincount(cells, minlength=found.shape[1])).tolist()
+        for cell in there:
+            if len(there) > 1:
+                sets[0, :rows] = cells == cell
+                mine = both & np.packbits(sets[0]).view(np.uint64)
+            else:
+                mine = both
+            found[:, cell] += np.bitwise_count(mine).sum(axis=1, dtype=np.int64)
+
+    @cached_property
+    def _bits_layout(self) -> tuple[Codes, NDArray[np.uint8], Codes, Codes]:
+        """The column and the place of each value; the two sets, of all rows (0) and of the values
+        (from 1), whose intersection each group is."""
+        sizes = [len(each) for each in self.values]
+        columns = np.repeat(np.arange(len(sizes)), sizes)
+        values = np.concatenate([np.arange(size, dtype=np.uint8) for size in sizes])
+        own = np.arange(1 + values.size)
+        left, right = self.parents[own.size :].T
+        return columns, values, np.concatenate((own, left)), np.concatenate((own, right))
 
     @cached_property
     def _layout(self) -> tuple[Codes, ...]:
@@ -111,6 +157,14 @@ class Groups:
             size = len(self.values[left]) * many
             found[start : start + size, 0] = self.starts[left] + np.arange(size) // many
             found[start : start + size, 1] = self.starts[right] + np.arange(size) % many
+        return found
+
+    @cached_property
+    def column_of_values(self) -> Codes:
+        """The column of each group that is a value; -1 for the others."""
+        found = np.full(self.count, -1, np.int64)
+        for column, (start, values) in enumerate(zip(self.starts, self.values, strict=True)):
+            found[start : start + len(values)] = column
         return found
 
     def name(self, group: int) -> str:

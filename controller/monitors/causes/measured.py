@@ -19,6 +19,7 @@ from controller.monitors.causes.feature_uses import (
     FeatureUses,
 )
 from controller.monitors.causes.groups import Groups
+from controller.monitors.causes.open_values import WithOpenValues
 from controller.monitors.causes.segments import (
     BASELINE_S,
     GUARD_S,
@@ -66,12 +67,18 @@ def bad_answers(tally: SegmentTally, at_s: float, now_s: float) -> Measured:
     """Of answers late, failed, shed, or by another arm than the one drawn."""
     start_s = at_s - now_s
     start_s -= start_s % QUICK_STEP_S
-    now = _rates(tally.quick.window(start_s, at_s + QUICK_STEP_S)[None], slice(LATE, None))[0]
-    steps = tally.requests.series(*_baseline(start_s))
-    if not len(steps):
-        steps = tally.quick.series(*_youth(start_s))
-    steps = _rates(steps, slice(LATE, None))
-    return _of_rates(steps, now, tally.groups, "bad answers", rising=True)
+    quick, requests, opened = tally.quick, tally.requests, tally.opened
+    usual, fixed, own = _baseline(start_s), requests, opened.requests
+    if not requests.times(*usual):
+        usual, fixed, own = _youth(start_s), quick, opened.quick
+    groups = WithOpenValues(tally.groups, names := opened.names())
+    before = opened.series(own, names, fixed.times(*usual))
+    steps = np.concatenate((fixed.series(*usual), before), axis=1)
+    lately = start_s, at_s + QUICK_STEP_S
+    after = opened.series(opened.quick, names, quick.times(*lately)).sum(axis=0)
+    now = np.concatenate((quick.window(*lately), after))[None]
+    bad = slice(LATE, None)
+    return _of_rates(_rates(steps, bad), _rates(now, bad)[0], groups, "bad answers", rising=True)
 
 
 def clicks(tally: SegmentTally, at_s: float, now_s: float) -> Measured:
@@ -165,13 +172,24 @@ def _fared(steps: Codes, now: Codes) -> list[str]:
     return found
 
 
-def _of_rates(steps: Codes, now: Codes, groups: Groups, what: str, *, rising: bool) -> Measured:
+def _of_rates(
+    steps: Codes, now: Codes, groups: Groups | WithOpenValues, what: str, *, rising: bool
+) -> Measured:
     change, z = whole_change(steps, now)
     least = LEAST_BAD_CHANGE if rising else 0.0
     all_changed = abs(z) >= CERTAIN_Z and (change > 0.0) == rising and abs(change) >= least
     if not len(steps):
         return Measured((), is_certain=False)
-    found = rate_causes(steps, now, groups.parents, MOST_CAUSES, rising=rising)
+    may_be_new = groups.may_be_new if isinstance(groups, WithOpenValues) else None
+    found = rate_causes(
+        steps,
+        now,
+        groups.parents,
+        MOST_CAUSES,
+        rising=rising,
+        columns=groups.column_of_values,
+        may_be_new=may_be_new,
+    )
     causes = [_rate_cause(each, groups, what) for each in found]
     if all_changed and not (found and found[0].share >= 0.5):
         before = steps[:, 0].sum(axis=0)
@@ -181,7 +199,7 @@ def _of_rates(steps: Codes, now: Codes, groups: Groups, what: str, *, rising: bo
     return Measured(tuple(causes), all_changed or bool(found))
 
 
-def _rate_cause(found: RateCause, groups: Groups, what: str) -> Cause:
+def _rate_cause(found: RateCause, groups: Groups | WithOpenValues, what: str) -> Cause:
     before, now = percent(_shown(found.before, 3)), percent(_shown(found.now, 3))
     name = groups.name(found.group)
     sentence = f"{what} of {name} went from {before} to {now} (n={found.support})"

@@ -17,12 +17,17 @@ from controller.monitors.causes.feature_uses import FeatureUses
 from controller.monitors.causes.groups import Groups
 from controller.monitors.causes.input_sample import STEP_S as SAMPLE_STEP_S
 from controller.monitors.causes.input_sample import InputSample, SampledRows
+from controller.monitors.causes.open_values import OpenValues
 from controller.monitors.causes.request_hash import Hashes, hashes_of
 from controller.monitors.causes.step_tables import StepTables
 from controller.monitors.counting.admission import FUTURE_LIMIT_S
 from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.click_rows import in_time
 from controller.monitors.counting.nesting import nested, unnested
+from controller.monitors.counting.steps import by_step
+from controller.monitors.data.alike_inputs import AlikeInputs, alike_inputs
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
+from controller.monitors.system import columns
 from controller.monitors.tick import TickView
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED
@@ -39,6 +44,8 @@ LATE_CLICKS_S = 180.0
 """How long after its attribution window a click may still arrive."""
 GOOD, LATE, ERROR, DEGRADED, SHED = range(5)
 CELLS = 5
+_TOLD = {"late": LATE, "error": ERROR, "shed": SHED}
+"""Outcomes that say themselves what became of a request."""
 
 
 class SegmentTally:
@@ -51,6 +58,7 @@ class SegmentTally:
         self.clicks = StepTables(STEP_S, self.groups.count, 1)
         self.sample = InputSample(len(self.groups.columns))
         self.uses = FeatureUses(settings)
+        self.opened = OpenValues(CELLS, QUICK_STEP_S, STEP_S)
         self._clicked: dict[int, Hashes] = {}
         """By step of the draw, ascending: a request's second click counts no more."""
         self._closed_step = -(2**62)
@@ -68,13 +76,25 @@ class SegmentTally:
         places = np.flatnonzero(kept)
         if not places.size:
             return
-        seconds = _seconds(rows, "at_s")
+        seconds = rows.timely_seconds("at_s")
         codes = self.groups.codes(rows)
-        cells = _answers(rows, self.deadline_ms)[places]
-        of_rows = self.groups.of_codes(codes[places])
-        self.quick.count(seconds[places], of_rows, cells, self.requests)
+        cells = _answers(rows, self.deadline_ms)
+        if places.size < kept.size:
+            mine = seconds[places], codes[places], cells[places]
+        else:
+            mine = seconds, codes, cells
+        self._count(*mine)
+        self.opened.add(rows, places, mine[0], mine[2])
         self.uses.update(rows, kept, seconds)
         self._sample(rows, kept, seconds // SAMPLE_STEP_S, codes)
+
+    def _count(
+        self, seconds: NDArray[np.int64], codes: NDArray[np.uint8], cells: NDArray[np.int64]
+    ) -> None:
+        for step, mine in by_step(seconds, QUICK_STEP_S):
+            table = self.groups.counts(codes[mine], cells[mine], CELLS)
+            self.quick.add(step, table)
+            self.requests.add(step * QUICK_STEP_S // STEP_S, table)
 
     def _sample(
         self,
@@ -96,6 +116,9 @@ class SegmentTally:
                 self.sample.add(step, SampledRows(hashes[mine], codes[mine], values))
 
     def _inputs(self, rows: BatchView, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        alike = alike_inputs(rows)
+        if alike is not None:
+            return self._of_table(alike, places + rows.part.start)
         some = BatchView(rows.topic, rows.partition, rows.batch.select(["inputs"]).take(places))
         inputs = some.nested("inputs")
         feature = inputs.labels("feature")
@@ -105,20 +128,27 @@ class SegmentTally:
         values[inputs.rows[known], columns[known]] = inputs.numbers("value")[known]
         return values
 
+    def _of_table(self, inputs: AlikeInputs, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        at = inputs.rows.searchsorted(rows)
+        at[at == inputs.rows.size] = 0
+        shown = inputs.rows[at] == rows
+        columns = self.sample.places_of(inputs.names if shown.any() else ())
+        values = np.full((rows.size, len(self.sample.features)), np.nan, np.float32)
+        known = np.flatnonzero(columns >= 0)
+        values[np.ix_(shown, columns[known])] = inputs.values[np.ix_(at[shown], known)]
+        return values
+
     def _click(self, rows: BatchView) -> None:
-        drawn_s, at_s = rows.numbers("served_at_s"), rows.numbers("at_s")
-        kept = rows.labels("kind").equal("click") & (rows.labels("arm").codes >= 0)
-        kept &= rows.present("request_id") & rows.timely("served_at_s") & rows.timely("at_s")
-        kept &= (at_s >= drawn_s) & (at_s <= drawn_s + self.window_s)
-        seconds = _seconds(rows, "served_at_s")
-        kept &= seconds // STEP_S >= self._closed_step
+        seconds = rows.timely_seconds("served_at_s")
+        kept = in_time(rows, self.window_s) & (seconds // STEP_S >= self._closed_step)
         places = np.flatnonzero(kept)
         if not places.size:
             return
         hashes = hashes_of(rows.batch.column("request_id"))[places]
         fresh = places[self._fresh(hashes, seconds[places] // STEP_S)]
-        groups = self.groups.of_codes(self.groups.codes(rows)[fresh])
-        self.clicks.count(seconds[fresh], groups, np.zeros(fresh.size, np.int64))
+        codes, nothing = self.groups.codes(rows)[fresh], np.zeros(fresh.size, np.int64)
+        for step, mine in by_step(seconds[fresh], STEP_S):
+            self.clicks.add(step, self.groups.counts(codes[mine], nothing[mine], 1))
 
     def _fresh(self, hashes: Hashes, steps: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which were never clicked before, each request once; they are clicked now."""
@@ -139,6 +169,7 @@ class SegmentTally:
         self.clicks.merge(other.clicks)
         self.sample.merge(other.sample)
         self.uses.tables.merge(other.uses.tables)
+        self.opened.merge(other.opened)
         for step, hashes in other._clicked.items():
             held = self._clicked.get(step)
             self._clicked[step] = hashes if held is None else np.union1d(held, hashes)
@@ -151,6 +182,8 @@ class SegmentTally:
         self.sample.forget(before_s, after_s)
         self.uses.tables.forget(before_s, after_s)
         self.quick.forget(now_s - QUICK_S, after_s)
+        self.opened.requests.forget(before_s, after_s)
+        self.opened.quick.forget(now_s - QUICK_S, after_s)
         closed_s = now_s - self.window_s - LATE_CLICKS_S
         self._closed_step = max(self._closed_step, int(closed_s // STEP_S))
         for step in [s for s in self._clicked if s < self._closed_step]:
@@ -164,6 +197,7 @@ class SegmentTally:
             clicks=self.clicks.snapshot(),
             sample=self.sample.snapshot(),
             uses=self.uses.tables.snapshot(),
+            opened=self.opened.snapshot(),
             clicked={
                 "steps": np.repeat(np.array(list(self._clicked), np.int64), sizes),
                 "hashes": np.concatenate([np.zeros(0, np.uint64), *self._clicked.values()]),
@@ -177,6 +211,7 @@ class SegmentTally:
         self.clicks.restore(unnested(arrays, "clicks"))
         self.sample.restore(unnested(arrays, "sample"))
         self.uses.tables.restore(unnested(arrays, "uses"))
+        self.opened.restore(unnested(arrays, "opened"))
         clicked = unnested(arrays, "clicked")
         steps, hashes = clicked["steps"], clicked["hashes"]
         if hashes.dtype != np.uint64 or hashes.shape != steps.shape:
@@ -187,26 +222,14 @@ class SegmentTally:
 
 def _answers(rows: BatchView, deadline_ms: float) -> NDArray[np.int64]:
     """What became of each request."""
-    outcome, latency_ms = rows.labels("outcome"), rows.numbers("latency_ms")
-    served_by, arm = rows.labels("served_by"), rows.labels("arm")
-    known = {name: code for code, name in enumerate(arm.names)}
-    own = np.array([*(known.get(name, -2) for name in served_by.names), -2])[served_by.codes]
-    return np.select(
-        [
-            outcome.equal("shed"),
-            outcome.equal("error"),
-            outcome.equal("late") | (latency_ms > deadline_ms),
-            own != arm.codes,
-        ],
-        [SHED, ERROR, LATE, DEGRADED],
-        GOOD,
-    )
-
-
-def _seconds(rows: BatchView, column: str) -> NDArray[np.int64]:
-    """Whole seconds; 0 where the time cannot be."""
-    at_s = np.where(rows.timely(column), rows.numbers(column), 0.0)
-    return np.floor(at_s).astype(np.int64)
+    outcome, served_by, arm = (rows.labels(n) for n in ("outcome", "served_by", "arm"))
+    own = columns.translated(served_by, {name: code for code, name in enumerate(arm.names)}, -2, -2)
+    found = np.where(own != arm.codes, DEGRADED, GOOD)
+    found[rows.numbers("latency_ms") > deadline_ms] = LATE
+    if not {"late", "error", "shed"}.isdisjoint(outcome.names):
+        told = columns.translated(outcome, _TOLD, GOOD, GOOD)
+        found = np.where(told > GOOD, told, found)
+    return found
 
 
 class SegmentReader(Reader):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,34 +19,6 @@ class StepTables:
         self.step_s = step_s
         self._shape = (groups, cells)
         self._steps: dict[int, Table] = {}
-
-    def count(
-        self, seconds: Codes, groups: Codes, cells: Codes, coarse: StepTables | None = None
-    ) -> None:
-        """Count each row once in each of its groups: ``groups`` in shape (places, rows).
-
-        ``coarse`` gets the same counts; its steps are a multiple of these.
-        """
-        for step, table in self._tables(seconds, groups, cells):
-            self.add(step, table)
-            if coarse is not None:
-                coarse.add(step * self.step_s // coarse.step_s, table)
-
-    def _tables(
-        self, seconds: Codes, groups: Codes, cells: Codes
-    ) -> Iterator[tuple[int, NDArray[Any]]]:
-        if not seconds.size:
-            return
-        steps = seconds // self.step_s
-        size = self._shape[0] * self._shape[1]
-        flat = groups * self._shape[1] + cells
-        low, high = int(steps.min()), int(steps.max())
-        if low == high:
-            yield low, np.bincount(flat.ravel(), minlength=size).reshape(self._shape)
-            return
-        for step in np.unique(steps).tolist():
-            table = np.bincount(flat[:, steps == step].ravel(), minlength=size)
-            yield step, table.reshape(self._shape)
 
     def add(self, step: int, table: NDArray[Any]) -> None:
         """Add what was counted in one step. Group 0, all rows, tells whether there is anything."""

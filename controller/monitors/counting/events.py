@@ -47,12 +47,13 @@ class RowEvents(NamedTuple):
 
         ``at`` is the row of each element; without it there is one per row.
         """
-        chosen = np.flatnonzero(kept)
-        mine = chosen if at is None else at[chosen]
+        chosen = kept.nonzero()[0]
         if isinstance(codes, int):
-            codes = np.full(kept.size, codes)
-        if chosen.size < kept.size:
-            codes, seconds, cells = codes[chosen], seconds[chosen], cells[chosen]
+            codes = np.full(kept.size, codes) if codes else np.zeros(kept.size, np.int64)
+        if chosen.size == kept.size:
+            return cls(names, chosen if at is None else at, codes, seconds, cells, rows, [], {})
+        mine = chosen if at is None else at.take(chosen)
+        codes, seconds, cells = codes.take(chosen), seconds.take(chosen), cells.take(chosen)
         return cls(names, mine, codes, seconds, cells, rows, [], {})
 
     def within(self, first: int, after: int, bounds: tuple[int, int] | None) -> Events:

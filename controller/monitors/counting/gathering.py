@@ -9,9 +9,6 @@ import pyarrow as pa
 from controller.monitors.counting.batch_view import BatchView
 from controller.telemetry.slab import SlabPart, as_part
 
-MOST_ROWS = 1_000
-"""So many are worth counting at once; more gain little."""
-
 Place = tuple[str, int]
 """Topic and partition."""
 
@@ -20,15 +17,17 @@ class Gathering:
     """Order is kept among the rows of a place.
 
     Neighbouring parts of a slab become one part; whole batches of the same columns become one.
+    It is full from ``most_rows`` on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_rows: int) -> None:
+        self._most_rows = most_rows
         self._parts: dict[Place, list[SlabPart]] = {}
         self._rows = 0
 
     @property
     def is_full(self) -> bool:
-        return self._rows >= MOST_ROWS
+        return self._rows >= self._most_rows
 
     def add(self, view: BatchView) -> None:
         """Keep the rows of a view until `take`."""

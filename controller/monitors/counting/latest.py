@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.batch_view import BatchView, Some
 from controller.monitors.counting.nesting import text_array
 from controller.monitors.counting.slots import safe_label
 from controller.monitors.monitor import Arrays
@@ -45,19 +45,18 @@ class LatestTally:
     def take(self, rows: BatchView, kind: str, group: str) -> None:
         """Keep the newest of the rows of this kind, grouped by a text column."""
 
-        def make(whole: BatchView) -> list[tuple[str, Report] | None]:
+        def make(whole: BatchView) -> Some[tuple[str, Report]]:
             return _reports(whole, kind, group, self.columns)
 
-        for found in rows.sliced(("latest", kind, group, self.columns), make):
-            if found is not None:
-                self._keep(*found)
+        for replica_id, report in rows.some(("latest", kind, group, self.columns), make):
+            self._keep(replica_id, report)
 
     def _keep(self, replica_id: str, report: Report) -> None:
         held = self._latest.get(replica_id)
         if held is None:
             if len(self._latest) < MOST_REPLICAS:
                 self._latest[replica_id] = report
-        elif _order(report) > _order(held):
+        elif report.at_s > held.at_s or _order(report) > _order(held):
             self._latest[replica_id] = report
 
     def merge(self, other: LatestTally) -> None:
@@ -94,18 +93,17 @@ class LatestTally:
 
 def _reports(
     rows: BatchView, kind: str, group: str, columns: tuple[str, ...]
-) -> list[tuple[str, Report] | None]:
-    """Who reports what, by row; None for rows of another kind or of nobody."""
-    replica, groups, at_s = rows.labels("replica_id"), rows.labels(group), rows.numbers("at_s")
-    numbers = [rows.numbers(name) for name in columns]
-    found: list[tuple[str, Report] | None] = [None] * rows.row_count
-    kept = rows.labels("kind").equal(kind) & (replica.codes >= 0)
-    for row in np.flatnonzero(kept).tolist():
-        name = groups.names[groups.codes[row]] if groups.codes[row] >= 0 else ""
-        values = tuple(float(column[row]) for column in numbers)
-        report = Report(float(at_s[row]), values, safe_label(name))
-        found[row] = (replica.names[replica.codes[row]], report)
-    return found
+) -> Some[tuple[str, Report]]:
+    """Who reports what, of the rows of this kind that are somebody's."""
+    replica, groups = rows.labels("replica_id"), rows.labels(group)
+    kept = (rows.labels("kind").equal(kind) & (replica.codes >= 0)).nonzero()[0]
+    times = rows.numbers("at_s")[kept].tolist()
+    values = zip(*(rows.numbers(name)[kept].tolist() for name in columns), strict=True)
+    # Code -1 picks the last name.
+    labels = [*map(safe_label, groups.names), safe_label("")]
+    names = [labels[code] for code in groups.codes[kept].tolist()]
+    ids = [replica.names[code] for code in replica.codes[kept].tolist()]
+    return Some(kept, list(zip(ids, map(Report, times, values, names), strict=True)))
 
 
 def _order(report: Report) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ class Placing(NamedTuple):
     @classmethod
     def of(cls, steps: Numbers, cells: Numbers, size: int) -> Placing:
         """Place event i in cell ``cells[i]`` of the table of ``steps[i]``. At least one event."""
-        first = int(steps.min())
+        first = int(np.minimum.reduce(steps))
         return cls(first, size, (steps - first) * size + cells)
 
     def counted(self, start: int, end: int, low: int, high: int) -> Numbers:

@@ -22,4 +22,6 @@ class RunningCount:
 
     def within(self, start_s: float, end_s: float) -> float:
         """Sum of what was added after ``start_s`` up to ``end_s``, never below 0."""
+        if not self._added:
+            return 0.0
         return max(0.0, float(sum(n for at_s, n in self._added if start_s < at_s <= end_s)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,14 @@ OVERFLOW = "other"
 MOST_SERIES = 64
 MOST_STEPS_AT_ONCE = 4
 """A batch that spans more is counted second by second."""
+MOST_LABELS = 4_096
+"""Names of which it is remembered whether they fit as labels."""
 _FIT_AS_LABEL = re.compile(r"[A-Za-z0-9_.:/\-]{1,128}")
 
 Cells = NDArray[np.int64]
 
 
+@lru_cache(MOST_LABELS)
 def safe_label(name: str) -> str:
     """A name others sent, if it can be a label; else the overflow label."""
     return name if _FIT_AS_LABEL.fullmatch(name) else OVERFLOW
@@ -84,6 +88,9 @@ class Slots:
         if high - low >= MOST_STEPS_AT_ONCE:
             self._count_by_step(events)
             return
+        if low == high and not events.is_part:
+            self._count_in(low, self._counted(events))
+            return
         placing = self._placing_of(events.whole) if events.is_part else None
         if placing is None:
             placing = self._placed(events, self._rows_of(events))
@@ -91,6 +98,21 @@ class Slots:
         tables = placing.counted(start, end, low, high).reshape(high - low + 1, -1, self.cells)
         for place, table in enumerate(tables):
             self._count_in(low + place, table)
+
+    def _counted(self, events: Events) -> Cells:
+        """Counts of all the events, whenever they were."""
+        if len(events.names) == 1:
+            row, flat = self._rows[self.series_of(events.names[0])], events.cells
+            counts = np.bincount(flat, minlength=self.cells)
+            if len(self._rows) == 1:
+                return counts.reshape(1, -1)
+            table = np.zeros((len(self._rows), self.cells), dtype=np.int64)
+            table[row] = counts
+            return table
+        flat = self._rows_of(events) * self.cells
+        flat += events.cells
+        counts = np.bincount(flat, minlength=len(self._rows) * self.cells)
+        return counts.reshape(-1, self.cells)
 
     def _count_by_step(self, events: Events) -> None:
         """Without a table for every step between."""
@@ -117,6 +139,32 @@ class Slots:
         steps = events.seconds if self.step_s == 1 else events.seconds // self.step_s
         return Placing.of(steps, rows * self.cells + events.cells, len(self._rows) * self.cells)
 
+    def add_tables(self, names: tuple[str, ...], tables: Sequence[tuple[int, Cells]]) -> None:
+        """Add what others counted: (step, counts of each of the names) of some steps.
+
+        A name is a series from its first count on, as in `count`.
+        """
+        if not tables:
+            return
+        there = np.any([table.any(axis=1) for _, table in tables], axis=0)
+        known = self._rows_known(names)
+        if there[known[:-1] < 0].any():
+            for code in np.flatnonzero(there & (known[:-1] < 0)).tolist():
+                known[code] = self._rows[self.series_of(names[code])]
+        mine = np.flatnonzero(there)
+        rows = known[mine]
+        for step, table in tables:
+            self._count_in(step, self._moved(table[mine], rows))
+
+    def _moved(self, table: Cells, rows: Cells) -> Cells:
+        """A table of all series, that holds each row of another table at one of ``rows``."""
+        moved = np.zeros((len(self._rows), self.cells), dtype=np.int64)
+        if len(set(rows.tolist())) == rows.size:
+            moved[rows] = table
+        else:  # two may share the overflow
+            np.add.at(moved, rows, table)
+        return moved
+
     def _count_in(self, step: int, table: Cells) -> None:
         """Add what was counted in one second, a row for each series."""
         held = self._steps.get(step)
@@ -138,16 +186,21 @@ class Slots:
 
     def _rows_of(self, events: Events) -> Cells:
         """The row of each event's series; a series is made when its first event comes."""
-        names, known = self._known
-        if names is not events.names:
-            known = np.array([self._rows.get(n, -1) for n in (*events.names, "")], np.int64)
-            self._known = (events.names, known)
-        rows = known[events.codes]
-        if rows.min() < 0:
+        known = self._rows_known(events.names)
+        rows = known.take(events.codes, mode="wrap")  # code -1 picks the last place
+        if np.minimum.reduce(rows) < 0:
             for code in np.unique(events.codes[rows < 0]).tolist():
                 known[code] = self._rows[self.series_of(events.names[code])]
             rows = known[events.codes]
         return rows
+
+    def _rows_known(self, names: tuple[str, ...]) -> Cells:
+        """The row of each name, and of nobody's code -1; -1: none yet."""
+        held, known = self._known
+        if held != names:
+            known = np.array([self._rows.get(n, -1) for n in (*names, "")], np.int64)
+            self._known = (names, known)
+        return known
 
     def series_of(self, name: str) -> str:
         """The series a name is counted in: its own, or the overflow beyond the limit."""
@@ -255,9 +308,7 @@ class Slots:
         mine = np.array([self._rows[self.series_of(names[row])] for row in theirs], np.int64)
         for step, table in other._steps.items():
             there = theirs < len(table)
-            added = np.zeros((len(self._rows), self.cells), dtype=np.int64)
-            np.add.at(added, mine[there], table[theirs[there]])  # two may share the overflow
-            self._count_in(step, added)
+            self._count_in(step, self._moved(table[theirs[there]], mine[there]))
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Sparse: one entry per non-zero cell."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
@@ -76,6 +75,7 @@ EMPTY_COLUMNS = SignalSpec(
 )
 SPECS = (UNSEEN, MISSING, NULL, EMPTY_COLUMNS)
 _UNSEEN, _MISSING = 0, 1
+_NO_FAULTS = [0, 0]
 
 
 class CompletenessTally:
@@ -126,10 +126,10 @@ class CompletenessTally:
             values = rows.batch.column(column)
         except KeyError:
             return np.full(rows.row_count, _MISSING, dtype=np.int64)
-        is_whole = not values.null_count and pa.types.is_dictionary(values.type)
-        if is_whole and known.keys() >= set(values.dictionary.to_pylist()):
+        labels = rows.labels(column)
+        if not values.null_count and known.keys() >= set(labels.names):
             return None
-        return columns.translated(rows.labels(column), known, _UNSEEN, _MISSING)
+        return columns.translated(labels, known, _UNSEEN, _MISSING)
 
     def merge(self, other: CompletenessTally) -> None:
         self.rows.merge(other.rows)
@@ -172,25 +172,25 @@ def _column(rows: BatchView, name: str) -> NDArray[np.int64] | None:
 
 class CompletenessReader(Reader):
     def __init__(self, segments: tuple[str, ...]) -> None:
-        self._segments = segments
-
-    def families(self, tally: CompletenessTally) -> tuple[Family, ...]:  # noqa: ARG002
-        return (
-            Family((UNSEEN, MISSING), "segment", self._segments, is_open=False),
+        self._families = (
+            Family((UNSEEN, MISSING), "segment", segments, is_open=False),
             Family((NULL,), "column", EXPECTED, is_open=False),
             Family((EMPTY_COLUMNS,)),
         )
 
+    def families(self, tally: CompletenessTally) -> tuple[Family, ...]:  # noqa: ARG002
+        return self._families
+
     def reading(self, key: SignalKey, tally: CompletenessTally, tick: TickView) -> Reading:
         window, idle = tick.window(key.window_s), "no user was answered in time"
-        total = int(tally.rows.window("", *window)[0])
+        total, faults = tick.once((self, window), lambda: _counted(tally, window))
         if key.name == EMPTY_COLUMNS.name:
-            lacking = [int(tally.faults.window(n, *window)[_MISSING]) for n in EXPECTED]
+            lacking = [faults.get(name, _NO_FAULTS)[_MISSING] for name in EXPECTED]
             value = float(sum(count == total for count in lacking))
             return tick.reading(EMPTY_COLUMNS, (SERVED,), window, value, total, idle)
         name = key.labels[0][1]
         series = name if key.name == NULL.name else SEGMENT_PREFIX + name
-        unseen, missing = tally.faults.window(series, *window).tolist()
+        unseen, missing = faults.get(series, _NO_FAULTS)
         if key.name == UNSEEN.name:
             present = total - missing
             share = unseen / present if present else None
@@ -198,6 +198,16 @@ class CompletenessReader(Reader):
         spec = NULL if key.name == NULL.name else MISSING
         share = missing / total if total else None
         return tick.reading(spec, (SERVED,), window, share, total, idle)
+
+
+def _counted(
+    tally: CompletenessTally, window: tuple[float, float]
+) -> tuple[int, dict[str, list[int]]]:
+    """Rows, and what is wrong with them by series, where anything was counted."""
+    faults = tally.faults.windows(*window).tolist()
+    return int(tally.rows.window("", *window)[0]), dict(
+        zip(tally.faults.names(), faults, strict=False)
+    )
 
 
 def _tally(settings: Settings) -> CompletenessTally:

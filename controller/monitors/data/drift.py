@@ -70,6 +70,7 @@ _EFFECTS: dict[str, tuple[SignalSpec, Callable[[DriftComparison], np.ndarray]]] 
     NULL_RATE.name: (NULL_RATE, lambda compared: compared.null_rate),
     UNSEEN_RATE.name: (UNSEEN_RATE, lambda compared: compared.unseen_rate),
 }
+_NO_ROWS = (0, np.nan)
 SPECS = (PSI, SHIFTED, KS, WASSERSTEIN, PSI_LAST_WEEK, NULL_RATE, UNSEEN_RATE)
 
 
@@ -85,38 +86,51 @@ class DriftReader(Reader):
         self._arms = tuple(settings.arms)
         self._false_per_day = settings.false_drift_per_day
         self._compared: dict[tuple[str, float], DriftComparison] = {}
+        self._known: dict[str, str] | None = None
+        self._families: tuple[Family, ...] = ()
 
     def advance(self, tally: DriftTally, tick: TickView) -> None:  # noqa: ARG002
         self._compared = {}
 
     def families(self, tally: DriftTally) -> tuple[Family, ...]:
-        arms = dict.fromkeys((*self._arms, *tally.references))
-        of_all = (PSI, KS, WASSERSTEIN, PSI_LAST_WEEK, NULL_RATE)
-        return (
-            Family((SHIFTED,), "arm", tuple(arms)),
-            Family(of_all, "feature", tally.features()),
-            Family((UNSEEN_RATE,), "feature", tally.coded_features()),
-        )
+        known = {arm: reference.id for arm, reference in tally.references.items()}
+        if known != self._known:
+            arms = dict.fromkeys((*self._arms, *known))
+            of_all = (PSI, KS, WASSERSTEIN, PSI_LAST_WEEK, NULL_RATE)
+            self._known = known
+            self._families = (
+                Family((SHIFTED,), "arm", tuple(arms)),
+                Family(of_all, "feature", tally.features()),
+                Family((UNSEEN_RATE,), "feature", tally.coded_features()),
+            )
+        return self._families
 
     def reading(self, key: SignalKey, tally: DriftTally, tick: TickView) -> Reading:
         if key.name == SHIFTED.name:
             return self._of_arm(key, tally, tick)
-        spec, effect = _EFFECTS[key.name]
+        worst = tick.once(
+            (self, key.name, key.window_s), lambda: self._worst(key.name, key.window_s, tally, tick)
+        )
         feature, window = key.labels[0][1], tick.window(key.window_s)
-        known: list[tuple[int, float]] = []
-        is_named = False
-        for arm, reference in tally.references.items():
-            place = reference.table.rows.get(feature)
-            is_named = is_named or place is not None
-            if place is not None:
-                compared = self._compare(arm, key.window_s, tally, tick)
-                if compared.rows[place]:
-                    value = effect(compared).item(place)
-                    known.append((compared.rows.item(place), value))
-        rows, value = max(known, key=_severity, default=(0, np.nan))
-        idle = "no input rows" if is_named else ""
+        rows, value = worst.get(feature, _NO_ROWS)
+        idle = "no input rows" if feature in worst else ""
         told = None if value != value else value
-        return tick.reading(spec, (SERVED,), window, told, rows, idle)
+        return tick.reading(_EFFECTS[key.name][0], (SERVED,), window, told, rows, idle)
+
+    def _worst(
+        self, name: str, window_s: float, tally: DriftTally, tick: TickView
+    ) -> dict[str, tuple[int, float]]:
+        """Rows and value of every feature, in the arm where it is worst; (0, NaN) without rows."""
+        worst: dict[str, tuple[int, float]] = {}
+        for arm, reference in tally.references.items():
+            compared = self._compare(arm, window_s, tally, tick)
+            values = _EFFECTS[name][1](compared).tolist()
+            seen = zip(compared.rows.tolist(), values, strict=True)
+            for feature, result in zip(reference.names, seen, strict=True):
+                held = worst.setdefault(feature, _NO_ROWS)
+                if result[0] and (held is _NO_ROWS or _severity(result) > _severity(held)):
+                    worst[feature] = result
+        return worst
 
     def _of_arm(self, key: SignalKey, tally: DriftTally, tick: TickView) -> Reading:
         arm, window = key.labels[0][1], tick.window(key.window_s)

@@ -31,16 +31,20 @@ class HourlyCounts:
         low_s, high_s = events.span_s()
         flat = events.codes * CELLS + events.cells
         if low_s // HOUR_S == high_s // HOUR_S:
-            self._add(low_s // HOUR_S, flat)
+            self._add_flat(low_s // HOUR_S, flat)
             return
         hours = events.seconds // HOUR_S
         for hour in np.unique(hours).tolist():
-            self._add(hour, flat[hours == hour])
+            self._add_flat(hour, flat[hours == hour])
 
-    def _add(self, hour: int, flat: NDArray[np.int64]) -> None:
-        size = self._features * CELLS
-        table = self._table(hour).reshape(-1)
-        table += np.bincount(flat, minlength=size).astype(np.int32)
+    def _add_flat(self, hour: int, flat: NDArray[np.int64]) -> None:
+        counts = np.bincount(flat, minlength=self._features * CELLS)
+        self.add(hour, counts.reshape(self._features, CELLS))
+
+    def add(self, hour: int, counts: NDArray[np.int64]) -> None:
+        """Add counts (features, cells) to an hour since 1970."""
+        table = self._table(hour)
+        table += counts.astype(np.int32)
 
     def _table(self, hour: int) -> Table:
         return self._hours.setdefault(hour, np.zeros((self._features, CELLS), np.int32))

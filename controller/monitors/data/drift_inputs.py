@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from controller.monitors.counting.batch_view import BatchView
 from controller.monitors.counting.events import RowEvents
-from controller.monitors.data.alike_inputs import AlikeInputs, alike_inputs
+from controller.monitors.counting.steps import by_step
+from controller.monitors.data.alike_inputs import alike_inputs
 from controller.statistics.drift_null import KnownNull
-from controller.statistics.reference_bins import NULL_CELL, ReferenceBins, ReferenceTable
+from controller.statistics.reference_bins import CELLS, NULL_CELL, ReferenceBins, ReferenceTable
 
 Numbers = NDArray[np.int64]
 
@@ -52,6 +53,25 @@ class _Inputs(NamedTuple):
     first: Numbers
 
 
+class InputCells(NamedTuple):
+    """One arm's ``rows`` of a slab, the second of each, and ``cells`` in shape (features, rows)."""
+
+    rows: Numbers
+    seconds: Numbers
+    cells: NDArray[np.int8]
+
+    def tables(self, first: int, after: int, step_s: int) -> list[tuple[int, Numbers]]:
+        """(step, counts by feature and cell) of the rows ``first`` to before ``after``."""
+        start, end = self.rows.searchsorted((first, after)).tolist()
+        features, found = len(self.cells), []
+        starts = np.arange(features)[:, np.newaxis] * CELLS
+        for step, mine in by_step(self.seconds[start:end], step_s):
+            flat = self.cells[:, start:end][:, mine] + starts
+            counts = np.bincount(flat.reshape(-1), minlength=features * CELLS)
+            found.append((step, counts.reshape(features, CELLS)))
+        return found
+
+
 class InputLookup:
     """Of all arms there are; another one after every change of a reference."""
 
@@ -65,11 +85,26 @@ class InputLookup:
         self._table = ReferenceTable({f"{a} {n}": bins for (a, n), bins in every.items()})
         self.key = ("drift", *((arm, r.at_s, r.id) for arm, r in references.items()))
 
+    def cells_of(self, arm: str, whole: BatchView) -> InputCells | None:
+        """The inputs of one arm's rows; None where rows differ in what they name (see `alike`)."""
+        alike = alike_inputs(whole)
+        if alike is None:
+            return None
+        reference, place = self._references[arm], list(self._references).index(arm)
+        known = reference.table.rows
+        # One more column, of nulls, for what the rows do not name.
+        given = {known[name]: n for n, name in enumerate(alike.names) if name in known}
+        columns = [given.get(row, -1) for row in range(len(reference.names))]
+        mine = np.flatnonzero(self._arms_of(whole)[alike.rows] == place)
+        values = alike.values if mine.size == len(alike.values) else alike.values[mine]
+        if -1 in columns:
+            values = np.column_stack((values, np.full(mine.size, np.nan)))
+        rows = alike.rows[mine]
+        cells = reference.table.cells_of_table(np.ascontiguousarray(values.T[columns]))
+        return InputCells(rows, whole.seconds("done_at_s")[rows], cells)
+
     def events_of(self, arm: str, whole: BatchView) -> RowEvents:
-        """The inputs of one arm's rows."""
-        alike: AlikeInputs | None = whole.made("inputs.alike", alike_inputs)
-        if alike is not None:
-            return self._events_alike(arm, whole, alike)
+        """The inputs of one arm's rows, one by one."""
         found: _Inputs = whole.made(self.key, self._inputs)
         place = list(self._references).index(arm)
         low, after = found.first[place], found.first[place + 1]
@@ -78,33 +113,6 @@ class InputLookup:
         names = self._references[arm].names
         return RowEvents.of(
             whole.row_count, names, mine, found.rows, found.places - low, seconds, found.cells
-        )
-
-    def _events_alike(self, arm: str, whole: BatchView, alike: AlikeInputs) -> RowEvents:
-        """Where all rows name the same features: a column each, and no look at any name."""
-        reference, place = self._references[arm], list(self._references).index(arm)
-        mine = np.flatnonzero(self._arms_of(whole)[alike.rows] == place)
-        given = [(n, reference.table.rows.get(name)) for n, name in enumerate(alike.names)]
-        columns = np.array([n for n, row in given if row is not None], np.int64)
-        features = np.array([row for _, row in given if row is not None], np.int64)
-        values = alike.values
-        if mine.size < len(values) or columns.size < len(alike.names):
-            values = values[np.ix_(mine, columns)]
-        cells = reference.table.cells_of_table(features, values)
-        if features.size < len(reference.names):
-            missing = np.setdiff1d(np.arange(len(reference.names)), features)
-            features = np.concatenate((features, missing))
-            nulls = np.full((mine.size, missing.size), NULL_CELL, dtype=np.int64)
-            cells = np.hstack((cells, nulls))
-        rows, width = alike.rows[mine], features.size
-        return RowEvents.of(
-            whole.row_count,
-            reference.names,
-            np.ones(cells.size, dtype=np.bool_),
-            np.repeat(rows, width),
-            np.tile(features, rows.size),
-            np.repeat(whole.seconds("done_at_s")[rows], width),
-            cells.reshape(-1),
         )
 
     def _inputs(self, rows: BatchView) -> _Inputs:

@@ -16,8 +16,8 @@ from controller.monitors.counting.batch_view import BatchView
 from controller.monitors.counting.events import RowEvents
 from controller.monitors.counting.nesting import nested, text_array, unnested
 from controller.monitors.counting.slots import Slots, safe_label
-from controller.monitors.data.drift_hours import KEPT_S, HourlyCounts
-from controller.monitors.data.drift_inputs import ArmReference, InputLookup
+from controller.monitors.data.drift_hours import HOUR_S, KEPT_S, HourlyCounts
+from controller.monitors.data.drift_inputs import ArmReference, InputCells, InputLookup
 from controller.monitors.data.drift_storing import reference_arrays, references_from
 from controller.monitors.monitor import Arrays
 from controller.statistics.reference_bins import CELLS, ReferenceBins
@@ -72,7 +72,19 @@ class DriftTally:
 
     def _count(self, rows: BatchView) -> None:
         lookup = self._lookup
-        for arm in self.references:
+        for arm, reference in self.references.items():
+
+            def look(whole: BatchView, arm: str = arm) -> InputCells | None:
+                return lookup.cells_of(arm, whole)
+
+            alike: InputCells | None = rows.made((lookup.key, arm, "alike"), look)
+            if alike is not None:
+                first = rows.part.start
+                tables = alike.tables(first, first + rows.row_count, STEP_S)
+                self.counts[arm].add_tables(reference.names, tables)
+                for step, table in tables:
+                    self.hours[arm].add(step * STEP_S // HOUR_S, table)
+                continue
 
             def make(whole: BatchView, arm: str = arm) -> RowEvents:
                 return lookup.events_of(arm, whole)

@@ -56,6 +56,8 @@ SPECS = (AGE, DEFAULT_RATE, NOT_FOUND_RATE)
 _AGED, _DEFAULTED, _NOT_FOUND = 1, 2, 4
 _PATTERN = np.arange(8)
 """What a request says of a group is one number, so that each use is counted once."""
+_HAVING = ((_PATTERN[:, np.newaxis] & _PATTERN) == _PATTERN).astype(np.int64)
+"""[said, wanted]: 1 where all that is wanted was said; wanted 0 is every use."""
 _RATES = {
     DEFAULT_RATE.name: (DEFAULT_RATE, _DEFAULTED),
     NOT_FOUND_RATE.name: (NOT_FOUND_RATE, _NOT_FOUND),
@@ -105,7 +107,7 @@ def said_ages(rows: BatchView) -> Ages:
 def _said(rows: BatchView) -> Ages:
     ages = rows.nested("feature_ages")
     group, age_s = ages.labels("group"), ages.numbers("age_s")
-    known = _counted(rows)[ages.rows] & (group.codes >= 0) & (age_s == age_s)
+    known = _counted(rows).take(ages.rows) & (group.codes >= 0) & (age_s == age_s)
     return Ages(ages.rows, group, age_s, known)
 
 
@@ -122,7 +124,7 @@ def _ages(rows: BatchView) -> RowEvents:
         said.known,
         said.rows,
         said.group.codes,
-        columns.done_s(rows)[said.rows],
+        columns.done_s(rows).take(said.rows),
         AGE_S.index(said.age_s),
     )
 
@@ -132,8 +134,8 @@ def _uses(rows: BatchView) -> RowEvents:
     said = said_ages(rows)
     named = [(_AGED, said.rows[said.known], said.group, said.group.codes[said.known])]
     for flag, listed in ((_DEFAULTED, "defaulted"), (_NOT_FOUND, "not_found")):
-        if len(rows.batch.column(listed).flatten()):
-            at, group = rows.listed(listed)
+        at, group = rows.listed(listed)
+        if at.size:
             kept = _counted(rows)[at] & (group.codes >= 0)
             named.append((flag, at[kept], group, group.codes[kept]))
     # By name, since each column has codes of its own; never more places than there are series.
@@ -166,13 +168,15 @@ class FeatureReader(Reader):
         group, window = key.labels[0][1], tick.window(key.window_s)
         idle = "no request used the group"
         if key.name == AGE.name:
-            counts = tally.ages.window(group, *window)
-            value, total = AGE_S.quantile(counts, 0.95), int(counts.sum())
-            return tick.reading(AGE, (SERVED,), window, value, total, idle)
+            upto = tally.ages.window(group, *window).cumsum()
+            value = AGE_S.quantile_of(upto, 0.95)
+            return tick.reading(AGE, (SERVED,), window, value, upto.item(-1), idle)
         spec, flag = _RATES[key.name]
-        counts = tally.uses.window(group, *window)
-        total = int(counts.sum())
-        value = int(counts[(_PATTERN & flag) > 0].sum()) / total if total else None
+        counts = tick.once(
+            (self, group, window), lambda: (tally.uses.window(group, *window) @ _HAVING).tolist()
+        )
+        total = counts[0]
+        value = counts[flag] / total if total else None
         return tick.reading(spec, (SERVED,), window, value, total, idle)
 
 

@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
-from controller.monitors.counting.batch_view import LATEST_S, BatchView
+from controller.monitors.counting.batch_view import LATEST_S, BatchView, numbers
 from controller.monitors.counting.events import RowEvents
 from controller.monitors.counting.slots import Slots
 from controller.monitors.data.features import said_ages
@@ -60,6 +58,9 @@ def within(column: str, least: float = 0.0, most: float = np.inf) -> Check:
     """A number column."""
 
     def check(rows: BatchView) -> Rows | None:
+        span = rows.span(column)
+        if span[0] >= least and span[1] <= most:  # never so with NaN
+            return None
         if rows.batch.column(column).null_count == rows.row_count:
             return None
         return _outside(rows.numbers(column), least, most)
@@ -76,15 +77,14 @@ def each_within(
     """
 
     def check(rows: BatchView) -> Rows | None:
-        listed = rows.batch.column(column)
-        if listed.null_count == rows.row_count:
+        if rows.batch.column(column).null_count == rows.row_count:
             return None
-        elements, found = listed.flatten(), []
+        told, found = rows.nested(column), []
         for field, (least, most) in fields.items():
-            values = elements if is_plain else elements.field(field)
-            wrong = _outside(values.to_numpy(zero_copy_only=False), least, most)
+            values = numbers(told.elements) if is_plain else told.numbers(field)
+            wrong = _outside(values, least, most)
             if wrong is not None:
-                found.append(_parents(listed)[wrong])
+                found.append(told.rows[wrong])
         return np.concatenate(found) if found else None
 
     return check
@@ -115,17 +115,14 @@ def ordered(earlier: str, later: str) -> Check:
     return check
 
 
-def _outside(numbers: NDArray[Any], least: float, most: float) -> Rows | None:
+def _outside(values: NDArray[Any], least: float, most: float) -> Rows | None:
     """Which numbers are; NaN is none."""
-    if not numbers.size or (numbers.min() >= least and numbers.max() <= most):
+    if not values.size:
         return None
-    found = np.flatnonzero((numbers < least) | (numbers > most))
+    if np.minimum.reduce(values) >= least and np.maximum.reduce(values) <= most:
+        return None
+    found = np.flatnonzero((values < least) | (values > most))
     return found if found.size else None
-
-
-def _parents(listed: pa.ListArray) -> Rows:
-    rows: Rows = pc.list_parent_indices(listed).to_numpy(zero_copy_only=False).astype(np.int64)
-    return rows
 
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {

@@ -19,7 +19,9 @@ from controller.monitors.counting.batch_view import BatchView, Labelled
 from controller.monitors.counting.events import RowEvents
 from controller.monitors.counting.nesting import nested, text_array, unnested
 from controller.monitors.counting.slots import safe_label
+from controller.monitors.counting.steps import by_step
 from controller.monitors.counting.sums import Sums
+from controller.monitors.data.alike_inputs import alike
 from controller.monitors.model.answers import answers, make_room, series
 from controller.monitors.model.lessons import stepped
 from controller.monitors.monitor import Arrays, Family, Monitor, Reader
@@ -64,6 +66,12 @@ class AttributionTally:
             for row in rows.values_of(*_REFERENCE_COLUMNS):
                 if row["status"] == "serving" and row["arm"] and row["reference"]:
                     self._refer(safe_label(row["arm"]), _reference(row))
+            return
+        alike: _Alike | None = rows.made("attribution.alike", _alike)
+        if alike is not None:
+            first = rows.part.start
+            tables = alike.tables(first, first + rows.row_count)
+            self.sums.add_tables(alike.names, tables)
             return
         events = rows.events("attribution", _contributed, "done_at_s")
         self.sums.count(events)
@@ -114,6 +122,57 @@ class AttributionTally:
 
 def _sums() -> Sums:
     return Sums(2, most_series=MOST_SERIES, step_s=STEP_S)
+
+
+class _Alike(NamedTuple):
+    """``micros`` (rows, inputs) of the slab's ``rows`` that count, where all name the same inputs.
+
+    ``known`` says which are finite, None: all. ``codes`` are the rows' answers, ``names`` the
+    series, answer by answer.
+    """
+
+    names: tuple[str, ...]
+    rows: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    seconds: NDArray[np.int64]
+    micros: NDArray[np.float64]
+    known: NDArray[np.bool_] | None
+
+    def tables(self, first: int, after: int) -> list[tuple[int, NDArray[np.int64]]]:
+        """(step, count and sum of each series) of the rows ``first`` to before ``after``."""
+        start, end = self.rows.searchsorted((first, after)).tolist()
+        inputs, found = self.micros.shape[1], []
+        for step, mine in by_step(self.seconds[start:end], STEP_S):
+            table = np.zeros((len(self.names) // inputs, inputs, 2), np.int64)
+            codes = self.codes[start:end][mine]
+            micros = self.micros[start:end][mine]
+            known = None if self.known is None else self.known[start:end][mine]
+            for code in np.flatnonzero(np.bincount(codes)).tolist():
+                own = np.flatnonzero(codes == code)
+                table[code, :, _MICROS] = micros[own].sum(axis=0)
+                table[code, :, _COUNT] = own.size if known is None else known[own].sum(axis=0)
+            found.append((step, table.reshape(-1, 2)))
+        return found
+
+
+def _alike(rows: BatchView) -> _Alike | None:
+    told = alike(rows, "contributions")
+    if told is None:
+        return None
+    names, answered = answers(rows)
+    kept = (columns.roles(rows) & (columns.USER | columns.PROBE) > 0) & (answered >= 0)
+    mine = np.flatnonzero(kept[told.rows])
+    at, values = told.rows[mine], told.values
+    micros = np.abs(values if mine.size == len(values) else values[mine])
+    known = None
+    if not np.isfinite(np.add.reduce(micros, axis=None)):
+        known = np.isfinite(micros)
+        micros[~known] = 0.0
+    np.minimum(micros, LARGEST, out=micros)
+    micros *= MICRO
+    np.rint(micros, out=micros)
+    every = tuple(f"{name}/{each}" for name in names for each in told.names)
+    return _Alike(every, at, answered[at], columns.done_s(rows)[at], micros, known)
 
 
 class _Told(NamedTuple):

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
 from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.counting.click_rows import in_time
 from controller.monitors.counting.events import RowEvents
 from controller.monitors.counting.nesting import nested, unnested
 from controller.monitors.counting.request_sets import Key, RequestSets
@@ -95,13 +96,9 @@ class CalibrationTally:
 
     def _clicked(self, rows: BatchView) -> tuple[list[Key], list[int]]:
         """Clicks within the attribution window, whose score is known."""
-        drawn_s, at_s, scores = (rows.numbers(n) for n in ("served_at_s", "at_s", "top_score"))
-        arm = rows.labels("arm")
-        kept = rows.labels("kind").equal("click") & (arm.codes >= 0) & ~np.isnan(scores)
-        kept &= rows.present("request_id") & rows.timely("served_at_s") & rows.timely("at_s")
-        kept &= (at_s >= drawn_s) & (at_s <= drawn_s + self.window_s)
-        places = np.flatnonzero(kept)
-        ids = rows.batch.column("request_id").take(places).to_pylist()
+        drawn_s, scores, arm = *map(rows.numbers, ("served_at_s", "top_score")), rows.labels("arm")
+        places = np.flatnonzero(in_time(rows, self.window_s) & ~np.isnan(scores))
+        ids = rows.request_ids(places)
         cells = SCORE.index(scores[places]).tolist()
         names = [self.requests.series_of(arm.names[code]) for code in arm.codes[places].tolist()]
         keys = [(f"{n}/{cell}", id_) for n, cell, id_ in zip(names, cells, ids, strict=True)]
@@ -165,20 +162,16 @@ def _requests(rows: BatchView) -> RowEvents:
     kept &= (rows.numbers("bot") != 1.0) & ~rows.labels("outcome").equal("shed")
     kept &= rows.timely("at_s") & rows.present("request_id") & ~np.isnan(scores)
     cells = SCORE.index(np.where(kept, scores, 0.0))
-    return RowEvents.of(rows.row_count, arm.names, kept, None, arm.codes, _drawn_s(rows), cells)
+    seconds = rows.timely_seconds("at_s")
+    return RowEvents.of(rows.row_count, arm.names, kept, None, arm.codes, seconds, cells)
 
 
 def _answered(rows: BatchView) -> RowEvents:
     names, codes = answers(rows)
     kept = columns.of_users(rows) & (codes >= 0) & rows.timely("at_s")
     return RowEvents.of(
-        rows.row_count, names, kept, None, codes, _drawn_s(rows), np.zeros_like(codes)
+        rows.row_count, names, kept, None, codes, rows.timely_seconds("at_s"), np.zeros_like(codes)
     )
-
-
-def _drawn_s(rows: BatchView) -> NDArray[np.int64]:
-    at_s = np.where(rows.timely("at_s"), rows.numbers("at_s"), 0.0)
-    return np.floor(at_s).astype(np.int64)
 
 
 class _Rates(NamedTuple):

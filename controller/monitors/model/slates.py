@@ -98,8 +98,8 @@ def _items(rows: BatchView) -> RowEvents:
     slate, by = rows.nested("slate"), rows.labels("served_by")
     cells = cells_of(slate.elements.field("item_id"))
     answered = columns.of_users(rows) & (by.codes >= 0)
-    kept = answered[slate.rows] & (cells >= 0)
-    codes, seconds = by.codes[slate.rows], columns.done_s(rows)[slate.rows]
+    kept = answered.take(slate.rows) & (cells >= 0)
+    codes, seconds = by.codes.take(slate.rows), columns.done_s(rows).take(slate.rows)
     return RowEvents.of(rows.row_count, by.names, kept, slate.rows, codes, seconds, cells)
 
 
@@ -123,8 +123,8 @@ class SlateReader(Reader):
 
     def advance(self, tally: SlateTally, tick: TickView) -> None:
         for at_s, table in tally.items.tables(tick.closed_s - 2 * STEP_S, tick.closed_s):
-            shown = table.any(axis=0)
-            self._shown_s[shown] = np.maximum(self._shown_s[shown], at_s + STEP_S)
+            shown = table.sum(axis=0) > 0
+            np.maximum(self._shown_s, at_s + STEP_S, out=self._shown_s, where=shown)
 
     def families(self, tally: SlateTally) -> tuple[Family, ...]:
         return (Family(SPECS, "arm", tuple(tally.items.names())),)
@@ -136,13 +136,13 @@ class SlateReader(Reader):
             count, micros = tally.diversity.window(arm, *window).tolist()
             mean = micros / MICRO / count if count else None
             return tick.reading(DIVERSITY, (SERVED,), window, mean, count, idle)
-        counts = tally.items.window(arm, *window)
-        slots = int(counts.sum())
+        counts, slots = tick.once((self, arm, window), lambda: _shown(tally, arm, window))
         if key.name == POPULARITY.name:
-            top = int(np.partition(counts, -TOP_CELLS)[-TOP_CELLS:].sum())
+            # Most cells are empty: without them there is little to sort.
+            top = int(np.sort(counts[counts > 0])[-TOP_CELLS:].sum())
             share = top / slots if slots else None
             return tick.reading(POPULARITY, (SERVED,), window, share, slots, idle)
-        known = distinct(int((self._shown_s >= tick.closed_s - KNOWN_S).sum()))
+        known = tick.once((self, "known"), lambda: self._known(tick))
         mine = distinct(int(np.count_nonzero(counts)))
         share = min(1.0, mine / known) if known else None
         reading = tick.reading(COVERAGE, (SERVED,), window, share, slots, idle)
@@ -150,6 +150,10 @@ class SlateReader(Reader):
             note = f"the items there are are known after {KNOWN_S:.0f}s of watching"
             return Reading(None, ReadingState.INSUFFICIENT, slots, *window, note)
         return reading
+
+    def _known(self, tick: TickView) -> float:
+        """Distinct items that any arm showed lately."""
+        return distinct(int(np.count_nonzero(self._shown_s >= tick.closed_s - KNOWN_S)))
 
     def snapshot(self) -> Arrays:
         return {"shown_s": self._shown_s}
@@ -161,6 +165,14 @@ class SlateReader(Reader):
         if shown_s.dtype != np.float64 or shown_s.shape != (CELLS,):
             raise ValueError("shown items are not in a shape this program writes")
         self._shown_s = shown_s.copy()
+
+
+def _shown(
+    tally: SlateTally, arm: str, window: tuple[float, float]
+) -> tuple[NDArray[np.int64], int]:
+    """By cell, and of all cells."""
+    counts = tally.items.window(arm, *window)
+    return counts, int(counts.sum())
 
 
 MONITOR = Monitor(

@@ -218,7 +218,15 @@ class _View:
         self._what = "requests" if topics else "known minutes"
 
     def _sum(self, minutes: int) -> tuple[int, int]:
-        total, bad = self._counts.between(self._now - minutes, self._now + 1)[self._place].tolist()
+        return self._between(self._now - minutes, self._now + 1)
+
+    def _between(self, first: int, after: int) -> tuple[int, int]:
+        """Total and bad; counted once for all objectives."""
+        counts = self._counts
+        every = self._tick.once(
+            (counts, first, after), lambda: counts.between(first, after).tolist()
+        )
+        total, bad = every[self._place]
         return total, bad
 
     def burn(self, window_s: float) -> Reading:
@@ -250,7 +258,7 @@ class _View:
     def rate(self, spec: SignalSpec, window_s: float) -> Reading:
         minutes = math.ceil(window_s / MINUTE_S)
         first = self._now - minutes
-        total, bad = self._counts.between(first, self._now)[self._place].tolist()
+        total, bad = self._between(first, self._now)
         window = (float(first * MINUTE_S), float(self._now * MINUTE_S))
         return self._tick.rate(spec, self._topics, window, total if spec is EVENTS else bad)
 

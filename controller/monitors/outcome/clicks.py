@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
-from controller.monitors.counting.batch_view import BatchView, Mask
+from controller.monitors.counting import click_rows
+from controller.monitors.counting.batch_view import BatchView, Mask, Some
 from controller.monitors.counting.events import RowEvents
 from controller.monitors.counting.nesting import nested, unnested
 from controller.monitors.counting.request_sets import Key, RequestSets
@@ -26,7 +27,7 @@ from controller.monitors.tick import SYSTEM_WINDOW_S, WINDOWS_OF_LAG, TickView
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED
 
-CLICK = "click"
+CLICK = click_rows.CLICK
 CTR = SignalSpec(
     "ctr",
     "share",
@@ -70,22 +71,21 @@ class ClickTally:
 
     def _draw(self, rows: BatchView) -> None:
         self.requests.count(rows.events("clicks.requests", _requests, "at_s"))
-        bots = rows.sliced("clicks.bots", _bots)
+        bots = rows.some("clicks.bots", _bots)
         for key, second in self.bots.add(*self._named(bots)):
             if self.clicked.has(key, second):
                 self._by_people.bump(key[0], second, -1)
 
     def _click(self, rows: BatchView) -> None:
-        clicks = rows.sliced(("clicks", self.window_s), lambda whole: _clicks(whole, self.window_s))
+        clicks = rows.some(("clicks", self.window_s), lambda whole: _clicks(whole, self.window_s))
         for key, second in self.clicked.add(*self._named(clicks)):
             if not self.bots.has(key, second):
                 self._by_people.bump(key[0], second, 1)
 
-    def _named(self, found: Sequence[Found | None]) -> tuple[list[Key], list[int]]:
+    def _named(self, found: Sequence[Found]) -> tuple[list[Key], list[int]]:
         """Keys under the series they are counted in, and their seconds."""
-        kept = [each for each in found if each is not None]
-        keys = [(self.requests.series_of(arm), request_id) for arm, request_id, _ in kept]
-        return keys, [second for _, _, second in kept]
+        keys = [(self.requests.series_of(arm), request_id) for arm, request_id, _ in found]
+        return keys, [second for _, _, second in found]
 
     def clicks(self, arm: str, start_s: float, end_s: float) -> int:
         """Requests drawn to the arm in the window that a person clicked."""
@@ -156,45 +156,39 @@ def _requests(rows: BatchView) -> RowEvents:
         people,
         None,
         arm.codes,
-        _seconds(rows, "at_s"),
+        rows.timely_seconds("at_s"),
         np.zeros_like(arm.codes),
     )
 
 
-def _bots(rows: BatchView) -> list[Found | None]:
+def _bots(rows: BatchView) -> Some[Found]:
     return _found(rows, _drawn(rows) & (rows.numbers("bot") == 1.0), "at_s")
 
 
 def _drawn(rows: BatchView) -> Mask:
+    found: Mask = rows.made("clicks.drawn", _whether_drawn)
+    return found
+
+
+def _whether_drawn(rows: BatchView) -> Mask:
     kept = rows.labels("role").equal("user") & (rows.labels("arm").codes >= 0)
     kept &= rows.timely("at_s") & rows.present("request_id")
     return kept & ~rows.labels("outcome").equal("invalid", "shed")
 
 
-def _clicks(rows: BatchView, window_s: float) -> list[Found | None]:
-    """Clicks within the attribution window."""
-    drawn_s, at_s = rows.numbers("served_at_s"), rows.numbers("at_s")
-    kept = rows.labels("kind").equal(CLICK) & (rows.labels("arm").codes >= 0)
-    kept &= rows.present("request_id") & rows.timely("served_at_s") & rows.timely("at_s")
-    kept &= (at_s >= drawn_s) & (at_s <= drawn_s + window_s)
-    return _found(rows, kept, "served_at_s")
+def _clicks(rows: BatchView, window_s: float) -> Some[Found]:
+    return _found(rows, click_rows.in_time(rows, window_s), "served_at_s")
 
 
-def _found(rows: BatchView, kept: Mask, time_column: str) -> list[Found | None]:
-    """Arm, request and second of the kept rows; None for the others."""
-    found: list[Found | None] = [None] * rows.row_count
+def _found(rows: BatchView, kept: Mask, time_column: str) -> Some[Found]:
+    """Arm, request and second of the kept rows."""
     places = np.flatnonzero(kept)
-    ids = rows.batch.column("request_id").take(places).to_pylist()
-    arm, seconds = rows.labels("arm"), _seconds(rows, time_column)
-    for place, request_id in zip(places.tolist(), ids, strict=True):
-        found[place] = (arm.names[arm.codes[place]], request_id, int(seconds[place]))
-    return found
-
-
-def _seconds(rows: BatchView, time_column: str) -> NDArray[np.int64]:
-    """Whole seconds; 0 where the time cannot be."""
-    at_s = np.where(rows.timely(time_column), rows.numbers(time_column), 0.0)
-    return np.floor(at_s).astype(np.int64)
+    if not places.size:
+        return Some(places, [])
+    arm, seconds = rows.labels("arm"), rows.timely_seconds(time_column)[places].tolist()
+    arms = [arm.names[code] for code in arm.codes[places].tolist()]
+    ids = rows.request_ids(places)
+    return Some(places, list(zip(arms, ids, seconds, strict=True)))
 
 
 class ClickReader(Reader):

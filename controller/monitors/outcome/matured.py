@@ -24,10 +24,13 @@ class MaturedMinutes:
     def __init__(self) -> None:
         self.upto_s = 0
         self._minutes: dict[int, dict[str, tuple[int, int]]] = {}
+        self._lifts: dict[tuple[str, str, tuple[float, float]], tuple[Lift | None, int]] = {}
+        """As they were asked for since the last minute came."""
 
     def add(self, minute_s: int, counts: Mapping[str, tuple[int, int]]) -> None:
         """(requests, clicks) of each arm of the minute that starts then; ascending."""
         self._minutes[minute_s] = dict(counts)
+        self._lifts.clear()
         self.upto_s = minute_s + MINUTE_S
         for old_s in [s for s in self._minutes if s < self.upto_s - LONGEST_WINDOW_S]:
             del self._minutes[old_s]
@@ -44,6 +47,12 @@ class MaturedMinutes:
 
     def lift(self, arm: str, control: str, window: tuple[float, float]) -> tuple[Lift | None, int]:
         """Of one arm over another, and the requests of the one that had fewer."""
+        asked = (arm, control, window)
+        if asked not in self._lifts:
+            self._lifts[asked] = self._lift(*asked)
+        return self._lifts[asked]
+
+    def _lift(self, arm: str, control: str, window: tuple[float, float]) -> tuple[Lift | None, int]:
         ours, theirs = self.counts(arm, *window), self.counts(control, *window)
         fewer = int(min(ours[:, 0].sum(), theirs[:, 0].sum()))
         return lift_of(ours[:, 0], ours[:, 1], theirs[:, 0], theirs[:, 1]), fewer
@@ -59,6 +68,7 @@ class MaturedMinutes:
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what was snapshotted. Raise KeyError or ValueError."""
         self._minutes = {}
+        self._lifts.clear()
         for arm, (minute_s, n, k) in zip(arrays["arms"], arrays["counts"].tolist(), strict=True):
             self._minutes.setdefault(minute_s, {})[str(arm)] = (n, k)
         self.upto_s = int(arrays["upto_s"][0])

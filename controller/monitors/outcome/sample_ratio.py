@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from controller.core.readings import Reading, SignalKey, SignalSpec
@@ -62,22 +63,42 @@ class SampleRatioTally:
 
 def _draws(rows: BatchView) -> RowEvents:
     """One event per draw and arm that might have been drawn."""
-    chances = rows.nested("propensities")
-    arm, chance, at = chances.labels("arm"), chances.numbers("chance"), chances.rows
-    drawn = rows.labels("arm")
+    chances, drawn = rows.nested("propensities"), rows.labels("arm")
+    arm, chance = chances.labels("arm"), chances.numbers("chance")
     counted = rows.labels("role").equal("user") & (drawn.codes >= 0) & rows.timely("at_s")
-    kept = counted[at] & (arm.codes >= 0) & (chance > 0.0) & (chance < 1.0)
-    distinct, of = np.unique(chance, return_inverse=True)
-    pairs, codes = np.unique(arm.codes * distinct.size + of, return_inverse=True)
-    names = tuple(
-        f"{arm.names[pair // distinct.size]}/{float(distinct[pair % distinct.size])!r}"
-        for pair in pairs.tolist()
-    )
+    kept = counted.take(chances.rows) & (arm.codes >= 0) & (chance > 0.0) & (chance < 1.0)
+    chosen = np.flatnonzero(kept)
+    at, arms = chances.rows[chosen], arm.codes[chosen]
+    pairs, codes = _pairs(arms, chance[chosen])
     place_of = {name: place for place, name in enumerate(drawn.names)}
     drawn_code = np.array([*(place_of.get(name, -2) for name in arm.names), -2])
-    cells = np.where(drawn_code[arm.codes] == drawn.codes[at], _OWN, _OTHERS)
-    seconds = np.where(rows.timely("at_s"), rows.numbers("at_s"), 0.0).astype(np.int64)
-    return RowEvents.of(rows.row_count, names, kept, at, codes, seconds[at], cells)
+    return RowEvents.of(
+        rows.row_count,
+        tuple(f"{arm.names[own]}/{each!r}" for own, each in pairs),
+        np.ones(chosen.size, dtype=np.bool_),
+        at,
+        codes,
+        rows.timely_seconds("at_s")[at],
+        np.where(drawn_code[arms] == drawn.codes[at], _OWN, _OTHERS),
+    )
+
+
+def _pairs(
+    arms: NDArray[np.int64], chances: NDArray[np.float64]
+) -> tuple[list[tuple[int, float]], NDArray[np.int64]]:
+    """The different pairs of an arm and a chance, ascending, and the place of each given one."""
+    # Chances are few, so told apart by hash rather than by sorting them all.
+    coded = pa.array(chances).dictionary_encode()
+    distinct: list[float] = coded.dictionary.to_pylist()
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    place = np.zeros(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    each = arms * len(order) + place[coded.indices.to_numpy()]
+    there = np.flatnonzero(np.bincount(each))
+    codes = np.zeros(arms.size and int(there[-1]) + 1, np.int64)
+    codes[there] = np.arange(there.size)
+    pairs = [divmod(n, len(order)) for n in there.tolist()]
+    return [(arm, distinct[order[at]]) for arm, at in pairs], codes[each]
 
 
 class SampleRatioReader(Reader):

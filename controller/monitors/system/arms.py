@@ -109,7 +109,9 @@ class ArmReader(Reader):
 
     def reading(self, key: SignalKey, tally: ArmTally, tick: TickView) -> Reading:
         arm, window = key.labels[0][1], tick.window(key.window_s)
-        counted = tally.kinds.window(arm, *window).tolist()[:SHADOWED]
+        counted = tick.once(
+            (self, arm, window), lambda: tally.kinds.window(arm, *window).tolist()[:SHADOWED]
+        )
         good, bad, spared, _ = counted
         if key.name == RATE.name:
             return tick.rate(RATE, (SERVED,), window, good + bad)
@@ -120,9 +122,11 @@ class ArmReader(Reader):
             value = (bad + spared) / total if total else None
             return tick.reading(BAD, (SERVED,), window, value, total, idle)
         share, spec = _LATENCY_SHARES[key.name]
-        counts = tally.latency.window(arm, *window)
-        value = LATENCY_MS.quantile(counts, share)
-        return tick.reading(spec, (SERVED,), window, value, int(counts.sum()), idle)
+        upto = tick.once(
+            (self, "waits", arm, window), lambda: tally.latency.window(arm, *window).cumsum()
+        )
+        value = LATENCY_MS.quantile_of(upto, share)
+        return tick.reading(spec, (SERVED,), window, value, upto.item(-1), idle)
 
 
 def _tally(settings: Settings) -> ArmTally:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.monitors.counting.batch_view import BatchView, Labelled, Mask
+from controller.monitors.counting.batch_view import BatchView, Labelled, Mask, Nested
 from controller.monitors.system.latency import LATENCY_MS
 from controller.telemetry.schema import SKIPPED_BY_BREAKER
 
@@ -27,9 +27,9 @@ DEFAULT_ROUTE = "default"
 class Attempts(NamedTuple):
     """Every attempt of a slab: whose row, of which arm, in which role, what came of it, when."""
 
+    nested: Nested
     rows: Numbers
     arm: Labelled
-    version: Labelled
     result: Labelled
     roles: Numbers
     kinds: Numbers
@@ -37,12 +37,16 @@ class Attempts(NamedTuple):
     buckets: Numbers
     """Where each lies among `LATENCY_MS`: what was cut or spared is slower than every limit."""
 
+    @property
+    def version(self) -> Labelled:
+        """Which version of the arm's model was asked."""
+        return self.nested.labels("model_version")
+
 
 def translated(column: Labelled, to: Mapping[str, int], otherwise: int, null: int) -> Numbers:
     """A number for each row of a text column."""
-    table = np.array([*(to.get(name, otherwise) for name in column.names), null], np.int64)
-    found: Numbers = table[column.codes]
-    return found
+    table = np.array([*[to.get(name, otherwise) for name in column.names], null], np.int64)
+    return table.take(column.codes, mode="wrap")  # code -1 picks the last place
 
 
 def done_s(rows: BatchView) -> Numbers:
@@ -107,13 +111,13 @@ def _attempts(rows: BatchView) -> Attempts:
     buckets = LATENCY_MS.index(elapsed_ms)
     buckets[slowest] = LATENCY_MS.size - 1
     return Attempts(
+        nested,
         nested.rows,
         nested.labels("arm"),
-        nested.labels("model_version"),
         result,
-        roles(rows)[nested.rows],
+        roles(rows).take(nested.rows),
         kinds,
-        done_s(rows)[nested.rows],
+        done_s(rows).take(nested.rows),
         buckets,
     )
 
@@ -139,10 +143,11 @@ def versions(rows: BatchView) -> tuple[tuple[str, ...], Numbers]:
 
 def _versions(rows: BatchView) -> tuple[tuple[str, ...], Numbers]:
     tries, by = attempts(rows), rows.labels("served_by")
+    version = tries.version
     places = {name: place for place, name in enumerate(tries.arm.names)}
-    answering = translated(by, places, -1, -1)[tries.rows]
+    answering = translated(by, places, -1, -1).take(tries.rows)
     # A late one may still be what was served, a cancelled or skipped one never.
     answered = (tries.arm.codes == answering) & (answering >= 0) & (tries.kinds <= BAD)
     found = np.full(rows.row_count, -1, dtype=np.int64)
-    found[tries.rows[answered]] = tries.version.codes[answered]
-    return tries.version.names, found
+    found[tries.rows[answered]] = version.codes[answered]
+    return version.names, found

@@ -4,6 +4,9 @@ Fed by what feeds `users`: processor, accelerator and memory of each request, pr
 Amounts are whole picos of the currency (1e-12), so that sums are exact in any order; rounding each
 request to one is at most a thousandth of the price of a millisecond. A request that failed costs
 too and brings no slate. What probes and shadows use is not in it.
+
+A request without ``cpu_ms`` is of unknown cost. One without ``gpu_ms`` or ``memory_mb_s`` is taken
+to have used none: a missing report of those two reads as a known zero.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ LATENCY = SignalSpec(
 )
 SPECS = (RATE, BAD, LATENCY)
 _FAILED, _SPARED = COARSE_MS.size, COARSE_MS.size + 1
+"""The last cells, after the waits of those that answered."""
 
 
 class ProbeTally:
@@ -70,7 +71,7 @@ class ProbeTally:
 def _probes(rows: BatchView) -> RowEvents:
     tries = columns.attempts(rows)
     mine = (tries.roles == columns.PROBE) & (tries.kinds < columns.UNCOUNTED)
-    chosen = np.flatnonzero(mine & (tries.arm.codes >= 0))
+    chosen = (mine & (tries.arm.codes >= 0)).nonzero()[0]
     kinds = tries.kinds[chosen]
     cells = COARSE_OF[tries.buckets[chosen]]
     cells[kinds == columns.BAD] = _FAILED
@@ -92,15 +93,15 @@ class ProbeReader(Reader):
 
     def reading(self, key: SignalKey, tally: ProbeTally, tick: TickView) -> Reading:
         window = tick.window(key.window_s)
-        counts = tally.probes.window(key.labels[0][1], *window)
-        total, idle = int(counts.sum()), "no probes"
-        spared = int(counts[_SPARED])
+        arm, idle = key.labels[0][1], "no probes"
+        upto = tick.once((self, arm, window), lambda: tally.probes.window(arm, *window).cumsum())
+        total, reached = upto.item(_SPARED), upto.item(_FAILED)
         if key.name == RATE.name:
-            return tick.rate(RATE, (SERVED,), window, total - spared)
+            return tick.rate(RATE, (SERVED,), window, reached)
         if key.name == BAD.name:
-            bad = (int(counts[_FAILED]) + spared) / total if total else None
+            bad = (total - upto.item(_FAILED - 1)) / total if total else None
             return tick.reading(BAD, (SERVED,), window, bad, total, idle)
-        p95_ms = COARSE_MS.quantile(counts, 0.95)
+        p95_ms = COARSE_MS.quantile_of(upto, 0.95)
         return tick.reading(LATENCY, (SERVED,), window, p95_ms, total, idle)
 
 

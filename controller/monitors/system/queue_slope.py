@@ -53,6 +53,8 @@ class QueueSlopes:
         held = self._samples.get(arm, ())
         if len(held) < 2:
             return None, len(held)
+        if len({depth for _, depth in held}) == 1:  # of a quiet service, nearly always
+            return 0.0, len(held)
         return theil_sen(np.array(held, dtype=np.float64)), len(held)
 
     def snapshot(self) -> Arrays:
@@ -85,8 +87,8 @@ def theil_sen(samples: NDArray[np.float64]) -> float:
         first, second = _FIRST, _SECOND
     else:
         first, second = np.triu_indices(count, 1)
-    apart = samples[second] - samples[first]
-    slopes = apart[:, 1] / apart[:, 0]
+    times_s, values = np.ascontiguousarray(samples.T)
+    slopes = (values[second] - values[first]) / (times_s[second] - times_s[first])
     middle = slopes.size // 2
     if slopes.size % 2:
         return float(np.partition(slopes, middle)[middle])

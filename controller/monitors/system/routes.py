@@ -54,6 +54,7 @@ LATENCY = SignalSpec(
 )
 SPECS = (RATE, ERRORS, LATENCY)
 _NO_SLATE = COARSE_MS.size
+"""The last cell, after the waits for slates."""
 
 
 class RouteTally:
@@ -78,7 +79,7 @@ class RouteTally:
 
 def _waits(rows: BatchView) -> RowEvents:
     names, codes = columns.routes(rows)
-    waits = np.where(columns.has_slate(rows), COARSE_OF[columns.wait_buckets(rows)], _NO_SLATE)
+    waits = np.where(columns.has_slate(rows), COARSE_OF.take(columns.wait_buckets(rows)), _NO_SLATE)
     kept, at_s = columns.of_users(rows), columns.done_s(rows)
     return RowEvents.of(rows.row_count, names, kept, None, codes, at_s, waits)
 
@@ -89,14 +90,15 @@ class RouteReader(Reader):
 
     def reading(self, key: SignalKey, tally: RouteTally, tick: TickView) -> Reading:
         window = tick.window(key.window_s)
-        counts = tally.waits.window(key.labels[0][1], *window)
-        total, idle = int(counts.sum()), "no traffic on the route"
+        route, idle = key.labels[0][1], "no traffic on the route"
+        upto = tick.once((self, route, window), lambda: tally.waits.window(route, *window).cumsum())
+        total = upto.item(_NO_SLATE)
         if key.name == RATE.name:
             return tick.rate(RATE, (SERVED,), window, total)
         if key.name == ERRORS.name:
-            errors = int(counts[_NO_SLATE]) / total if total else None
+            errors = (total - upto.item(_NO_SLATE - 1)) / total if total else None
             return tick.reading(ERRORS, (SERVED,), window, errors, total, idle)
-        p95_ms = COARSE_MS.quantile(counts, 0.95)
+        p95_ms = COARSE_MS.quantile_of(upto, 0.95)
         return tick.reading(LATENCY, (SERVED,), window, p95_ms, total, idle)
 
 

@@ -71,6 +71,8 @@ _SHARES = {
 }
 _PATTERN = np.arange(8)
 """A request's flags are one number, so that one count per slot keeps them together."""
+_HAVING = ((_PATTERN[:, np.newaxis] & _PATTERN) == _PATTERN).astype(np.int64)
+"""[flags, wanted]: 1 where all those wanted are among the flags; wanted 0 is every request."""
 
 
 class UserTally:
@@ -131,15 +133,19 @@ class UserReader(Reader):
         window = tick.window(key.window_s)
         if key.name in _LATENCY_SHARES:
             share, spec = _LATENCY_SHARES[key.name]
-            counts = tally.latency.window("", *window)
-            value = LATENCY_MS.quantile(counts, share)
-            return tick.reading(spec, (SERVED,), window, value, int(counts.sum()), "no traffic")
-        counts = tally.flags.window("", *window)
-        total = int(counts.sum())
+            upto = tick.once(
+                (self, "waits", window), lambda: tally.latency.window("", *window).cumsum()
+            )
+            value = LATENCY_MS.quantile_of(upto, share)
+            return tick.reading(spec, (SERVED,), window, value, upto.item(-1), "no traffic")
+        counts = tick.once(
+            (self, "flags", window), lambda: (tally.flags.window("", *window) @ _HAVING).tolist()
+        )
+        total = counts[0]
         if key.name == REQUEST_RATE.name:
             return tick.rate(REQUEST_RATE, (SERVED,), window, total)
         spec, flag = _SHARES[key.name]
-        value = int(counts[(_PATTERN & flag) > 0].sum()) / total if total else None
+        value = counts[flag] / total if total else None
         return tick.reading(spec, (SERVED,), window, value, total, "no traffic")
 
 
