@@ -69,6 +69,7 @@ class ArmReplica:
     async def recommend(self, query: ArmQuery) -> ArmAnswer:
         """Raise ModelNotLoaded, or whatever the model raises: the router takes it as an error."""
         self._in_flight += 1
+        began_s = time.monotonic()
         try:
             if self._faults is not None:
                 await self._obey_faults(self._faults)
@@ -81,6 +82,7 @@ class ArmReplica:
                 ages_s=served.ages_s,
                 defaulted=served.defaulted,
                 not_found=served.not_found,
+                memory_mb_s=self._report.memory_mb_s(time.monotonic() - began_s, self._in_flight),
             )
         finally:
             self._in_flight -= 1

@@ -28,6 +28,8 @@ class ArmAnswer:
     defaulted: tuple[str, ...] = ()
     inputs: Mapping[str, float] = field(default_factory=dict)
     cpu_ms: float = 0.0
+    memory_mb_s: float | None = None
+    """None where the arm has no process of its own, or nothing was computed."""
     not_found: tuple[str, ...] = ()
     """Feature groups that were read well but hold nothing of this user or of any item."""
     contributions: Mapping[str, float] = field(default_factory=dict)

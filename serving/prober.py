@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from functools import partial
 
 from controller.core.plan import Plan
 from controller.telemetry.schema import SERVED
@@ -18,7 +17,7 @@ from serving.means import Means
 from serving.routing.identity import request_unit
 from serving.routing.probes import ProbeSchedule, probe_rates
 from serving.routing.verdict import Outcome
-from serving.served_row import Asked, Served, served_row
+from serving.served_row import Asked, Served
 
 MOST_UNDER_WAY = 16
 _OUTCOMES: dict[str, Outcome] = {"ok": "ok", "late": "late"}
@@ -51,9 +50,7 @@ class Prober:
         self._means.book.breaker(arm).record_probe(
             time.monotonic(), good=tried.attempt.result == "ok", jitter=self._means.jitter()
         )
-        self._means.telemetry.put(
-            SERVED, partial(served_row, asked, _as_served(arm, asked, tried), plan)
-        )
+        self._means.telemetry.put(SERVED, (asked, _as_served(arm, asked, tried), plan))
 
     async def _try(self, plan: Plan, arm: str, query: ArmQuery) -> Tried:
         if arm in self._means.models:

@@ -24,6 +24,17 @@ class ReplicaReport:
         self._arm = arm
         self._process = psutil.Process()
         self._process.cpu_percent()
+        self._memory_mb = self._resident_mb()
+
+    def memory_mb_s(self, elapsed_s: float, in_flight: int) -> float:
+        """A request's part of the memory this process holds, over the time it took.
+
+        The ``in_flight`` requests of the time it ended share alike; memory is that of the last row.
+        """
+        return self._memory_mb * elapsed_s / max(1, in_flight)
+
+    def _resident_mb(self) -> float:
+        return float(self._process.memory_info().rss / 1e6)
 
     def row(
         self,
@@ -35,6 +46,7 @@ class ReplicaReport:
         plan: Plan | None = None,
     ) -> dict[str, Any]:
         """``plan``: the one held, for routers only."""
+        self._memory_mb = self._resident_mb()
         return {
             "at_s": time.time(),
             "replica_id": self._replica_id,
@@ -46,7 +58,7 @@ class ReplicaReport:
             "oldest_queued_s": None,
             "cpu_share": self._process.cpu_percent() / 100.0,
             "gpu_share": None,
-            "memory_mb": self._process.memory_info().rss / 1e6,
+            "memory_mb": self._memory_mb,
             "model_version": version,
             "plan_epoch": plan.epoch if plan else None,
             "plan_revision": plan.revision if plan else None,

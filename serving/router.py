@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import partial
 
 from controller.core.plan import Plan
 from controller.telemetry.schema import SERVED
@@ -30,7 +29,7 @@ from serving.routing.verdict import (
     is_degraded,
     request_outcome,
 )
-from serving.served_row import Asked, Attempt, Served, served_row
+from serving.served_row import Asked, Attempt, Served
 
 LEAST_TOKEN_LIFE_S = 60.0
 _INPUT_SALT = 0x1A9B_0C5D_77E3_F00D
@@ -257,4 +256,4 @@ class Router:
             queue_depth=way.load.in_flight,
             cache=way.cache,
         )
-        self._means.telemetry.put(SERVED, partial(served_row, way.asked, served, way.plan))
+        self._means.telemetry.put(SERVED, (way.asked, served, way.plan))

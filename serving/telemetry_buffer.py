@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 import zlib
 from collections import defaultdict, deque
@@ -19,16 +20,24 @@ from controller.errors import WorldError
 from controller.ports import BusWriter
 from controller.settings import Settings
 from controller.telemetry.batches import encode_arrow, headers_for
+from controller.telemetry.schema import SERVED
+from serving.served_batch import served_batch
+from serving.served_row import ServedRow
 
-LINGER_S = 0.25
+LINGER_S = 0.5
+SEND_AT_S = 0.2
+"""Batches go out at 0.2 and 0.7 of each second by the clock: a batch costs 1 ms of CPU however few
+its rows, and the controller closes a second half a second after its end. By then all is there."""
 MOST_ROWS_HELD = 20_000
 """Per topic: 20 s at 1,000 requests/s, and a few ten MB."""
 MOST_ROWS_A_BATCH = 2_000
 RECONNECT_S = 1.0
-Row = Mapping[str, Any]
-MakesRow = Callable[[], Row]
-"""Called in the sending thread, many in a row: made one by one, each between two requests, a row
-costs several times as much, and its request waits for it."""
+Row = Mapping[str, Any] | ServedRow
+"""A served row becomes columns in the sending thread, with all others of its batch: made one by
+one, each between two requests, rows cost several times as much, and their requests wait."""
+_Queued = tuple[int | None, Row]
+"""The partition it names, or None for this producer's own."""
+_Ring = deque[_Queued]
 _log = logging.getLogger(__name__)
 
 
@@ -51,8 +60,9 @@ class TelemetryBuffer:
         self._most_rows = most_rows_held
         self._producer_id = uuid.uuid4().hex
         self._seqs: dict[tuple[str, int], int] = defaultdict(int)
+        self._rings: dict[str, _Ring] = {}
         self._lock = threading.Lock()
-        self._rings: dict[str, deque[tuple[int, Row | MakesRow]]] = {}
+        """For taking out of rings, and for new ones; a `put` appends without it."""
         self._overflowed_rows = 0
         self._sent_rows = 0
         self._sent_batches = 0
@@ -64,18 +74,24 @@ class TelemetryBuffer:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, topic: str, row: Row | MakesRow, partition: int | None = None) -> None:
-        """Queue one row, or what makes it.
+    def put(self, topic: str, row: Row, partition: int | None = None) -> None:
+        """Queue one row: a `ServedRow` for `served`, else values by their columns.
 
         ``partition``: another than this producer's own, for outcomes.
         """
-        where = self._partition if partition is None else partition
+        ring = self._rings.get(topic)
+        if ring is None:
+            with self._lock:
+                ring = self._rings.setdefault(topic, deque())
+        if len(ring) >= self._most_rows:
+            self._drop_oldest(ring, self._most_rows - 1)
+        ring.append((partition, row))
+
+    def _drop_oldest(self, ring: _Ring, most: int) -> None:
         with self._lock:
-            ring = self._rings.setdefault(topic, deque())
-            if len(ring) >= self._most_rows:
+            while len(ring) > most:
                 ring.popleft()
                 self._overflowed_rows += 1
-            ring.append((where, row))
 
     def dropped_rows(self) -> int:
         """Rows that will never arrive. A lost batch counts as the mean rows of a batch."""
@@ -93,9 +109,9 @@ class TelemetryBuffer:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        pause_s = LINGER_S
+        pause_s = until_next_s(time.time())
         while not self._stop.wait(pause_s):
-            pause_s = LINGER_S if self._send_all() else RECONNECT_S
+            pause_s = until_next_s(time.time()) if self._send_all() else RECONNECT_S
         self._send_all()
         if self._writer is not None:
             self._writer.flush(1.0)
@@ -109,24 +125,25 @@ class TelemetryBuffer:
             except WorldError as error:
                 _log.warning("telemetry waits: %s", error)
                 return False
-        with self._lock:
-            taken, self._rings = self._rings, {}
         refused = {
-            topic: rest for topic, ring in taken.items() if (rest := self._send(topic, ring))
+            topic: rest for topic, rows in self._take().items() if (rest := self._send(topic, rows))
         }
         self._lost_batches = self._writer.lost()
         if refused:
             self._put_back(refused)
         return not refused
 
-    def _send(
-        self, topic: str, ring: deque[tuple[int, Row | MakesRow]]
-    ) -> list[tuple[int, Row | MakesRow]]:
+    def _take(self) -> dict[str, list[_Queued]]:
+        with self._lock:
+            rings = [(topic, ring) for topic, ring in self._rings.items() if ring]
+            return {topic: [ring.popleft() for _ in range(len(ring))] for topic, ring in rings}
+
+    def _send(self, topic: str, taken: list[_Queued]) -> list[_Queued]:
         """Send by partition; return what was refused, in order."""
-        by_partition: dict[int, list[Row | MakesRow]] = defaultdict(list)
-        for partition, row in ring:
-            by_partition[partition].append(row)
-        refused: list[tuple[int, Row | MakesRow]] = []
+        by_partition: dict[int, list[Row]] = defaultdict(list)
+        for named, row in taken:
+            by_partition[self._partition if named is None else named].append(row)
+        refused: list[_Queued] = []
         for partition, rows in by_partition.items():
             for start in range(0, len(rows), MOST_ROWS_A_BATCH):
                 batch = rows[start : start + MOST_ROWS_A_BATCH]
@@ -135,7 +152,7 @@ class TelemetryBuffer:
                     break
         return refused
 
-    def _send_batch(self, topic: str, partition: int, rows: list[Row | MakesRow]) -> bool:
+    def _send_batch(self, topic: str, partition: int, rows: list[Row]) -> bool:
         assert self._writer is not None
         headers = headers_for(
             producer_id=self._producer_id,
@@ -143,7 +160,7 @@ class TelemetryBuffer:
             service=self._service,
             region=self._region,
         )
-        value = encode_arrow(topic, [row() if callable(row) else row for row in rows])
+        value = encode_arrow(topic, served_batch(rows) if topic == SERVED else rows)  # type: ignore[arg-type]
         if not self._writer.send(topic, value, headers=headers, partition=partition):
             return False
         self._seqs[topic, partition] += 1
@@ -151,14 +168,16 @@ class TelemetryBuffer:
         self._sent_batches += 1
         return True
 
-    def _put_back(self, refused: Mapping[str, list[tuple[int, Row | MakesRow]]]) -> None:
-        with self._lock:
-            for topic, rest in refused.items():
-                ring = self._rings.setdefault(topic, deque())
-                ring.extendleft(reversed(rest))
-                while len(ring) > self._most_rows:
-                    ring.popleft()
-                    self._overflowed_rows += 1
+    def _put_back(self, refused: Mapping[str, list[_Queued]]) -> None:
+        for topic, rest in refused.items():
+            ring = self._rings[topic]
+            ring.extendleft(reversed(rest))
+            self._drop_oldest(ring, self._most_rows)
+
+
+def until_next_s(now_s: float) -> float:
+    """Seconds from ``now_s`` (since 1970) to the next sending."""
+    return LINGER_S - (now_s - SEND_AT_S) % LINGER_S
 
 
 def open_telemetry(settings: Settings, producer: str) -> TelemetryBuffer:

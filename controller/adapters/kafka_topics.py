@@ -152,6 +152,7 @@ class TopicWatch:
         self._is_up = False
         self._changed = threading.Event()
         self._stopping = threading.Event()
+        self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
         self._thread.start()
 
@@ -167,8 +168,13 @@ class TopicWatch:
         """True once the broker has answered at all."""
         return self._changed.wait(timeout_s)
 
+    def hurry(self) -> None:
+        """Ask now: somebody's messages fail."""
+        self._hurried.set()
+
     def close(self) -> None:
         self._stopping.set()
+        self._hurried.set()
         self._thread.join(10.0)
 
     def _run(self) -> None:
@@ -194,7 +200,8 @@ class TopicWatch:
                 self._ids = ids
                 self._changed.set()
                 self._say_up(True)
-                self._stopping.wait(self._interval_s)
+                self._hurried.clear()
+                self._hurried.wait(0.0 if self._stopping.is_set() else self._interval_s)
 
     def _ask(self, admin: KafkaAdminClient) -> Mapping[str, str]:
         return {

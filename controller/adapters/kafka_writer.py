@@ -6,39 +6,33 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kafka import KafkaProducer
+from kafka.errors import BrokerResponseError, RetriableError
 
-from controller.adapters.kafka_client import open_client
-from controller.adapters.kafka_topics import (
-    ALL_TOPICS,
-    KAFKA_ERRORS,
-    TopicWatch,
-    addresses,
-    is_reachable,
-    prepare_client,
-)
+from controller.adapters.kafka_sender import KafkaSender, Record
+from controller.adapters.kafka_topics import ALL_TOPICS, KAFKA_ERRORS, TopicWatch, prepare_client
 from controller.ports import BusWriter
 
 LOG = logging.getLogger(__name__)
 
 LARGEST_MESSAGE_BYTES = 1_000_000
 """Brokers take 1 MiB by default."""
-MAX_BLOCK_MS = 50
 RETRY_S = 0.1
+WATCH_S = 30.0
+"""Between looks at whether all topics are there; a message that fails looks at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    topic: str
-    value: bytes
-    headers: list[tuple[str, bytes]]
-    partition: int | None
-    key: bytes | None
+    record: Record
     given_up_at_s: float
     """Monotonic: later than this it is lost."""
+
+    def goes_with(self, other: _Queued) -> bool:
+        mine, its = self.record, other.record
+        return (mine.topic, mine.partition, mine.key) == (its.topic, its.partition, its.key)
 
 
 class KafkaBusWriter(BusWriter):
@@ -56,8 +50,6 @@ class KafkaBusWriter(BusWriter):
         give_up_s: float = 10.0,
     ) -> None:
         prepare_client()
-        addresses(bootstrap)
-        self._bootstrap = bootstrap
         self._give_up_s = give_up_s
         self._buffer_bytes = int(buffer_mb * 1e6)
         self._buffered_bytes = 0
@@ -68,8 +60,9 @@ class KafkaBusWriter(BusWriter):
         self._refused = 0
         self._closing = False
         self._changed = threading.Condition()
-        self._producer: KafkaProducer | None = None
-        self._watch = TopicWatch(bootstrap, ALL_TOPICS, partitions, interval_s=1.0)
+        self._is_failing = False
+        self._sender = KafkaSender(bootstrap, timeout_s=give_up_s / 2.0)
+        self._watch = TopicWatch(bootstrap, ALL_TOPICS, partitions, interval_s=WATCH_S)
         self._thread = threading.Thread(target=self._run, name="bus-writer", daemon=True)
         self._thread.start()
 
@@ -82,14 +75,9 @@ class KafkaBusWriter(BusWriter):
         partition: int | None = None,
         key: bytes | None = None,
     ) -> bool:
-        queued = _Queued(
-            topic,
-            value,
-            [(name, text.encode()) for name, text in headers.items()],
-            partition,
-            key,
-            time.monotonic() + self._give_up_s,
-        )
+        encoded = [(name, text.encode()) for name, text in headers.items()]
+        record = Record(topic, value, encoded, partition, key)
+        queued = _Queued(record, time.monotonic() + self._give_up_s)
         with self._changed:
             is_too_much = self._buffered_bytes + len(value) > self._buffer_bytes
             if self._closing or is_too_much or len(value) > LARGEST_MESSAGE_BYTES:
@@ -115,8 +103,8 @@ class KafkaBusWriter(BusWriter):
         return self._refused
 
     def is_up(self) -> bool:
-        """Whether the broker answered lately."""
-        return self._watch.is_up()
+        """Whether the broker took the last message, and answered within the last half minute."""
+        return self._watch.is_up() and not self._is_failing
 
     def close(self) -> None:
         """Give what is queued two seconds; what remains then is lost."""
@@ -124,73 +112,67 @@ class KafkaBusWriter(BusWriter):
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        self._sender.abort()
         self._thread.join(10.0)
         self._watch.close()
 
     def _run(self) -> None:
-        while (queued := self._next()) is not None:
-            self._deliver(queued)
-        if self._producer is not None:
-            self._producer.close(timeout=0.5)
+        while records := self._next():
+            self._deliver(records)
+        self._sender.abort()
         with self._changed:
             self._lost += self._unsettled
             self._unsettled = 0
             self._queue.clear()
 
-    def _next(self) -> _Queued | None:
+    def _next(self) -> list[_Queued]:
+        """What is queued for one destination, from the oldest on; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing)
-            return None if self._closing else self._queue.popleft()
+            if self._closing:
+                return []
+            taken = [self._queue.popleft()]
+            size = taken[0].record.size_bytes()
+            while self._queue and self._queue[0].goes_with(taken[0]):
+                size += self._queue[0].record.size_bytes()
+                if size > LARGEST_MESSAGE_BYTES:
+                    break
+                taken.append(self._queue.popleft())
+        return taken
 
-    def _deliver(self, queued: _Queued) -> None:
-        """Hand one message to the producer, trying again until it is taken or too old."""
-        size = len(queued.value)
+    def _deliver(self, taken: list[_Queued]) -> None:
+        """Until the broker has them all, or each is too old."""
         while not self._closing:
-            if time.monotonic() > queued.given_up_at_s:
-                self._settle(size, lost=True)
+            now_s = time.monotonic()
+            too_old = [queued for queued in taken if now_s > queued.given_up_at_s]
+            self._settle(too_old, lost=True)
+            taken = taken[len(too_old) :]
+            if not taken:
                 return
             try:
-                future = self._live_producer().send(
-                    queued.topic, queued.value, queued.key, queued.headers, queued.partition
-                )
+                self._sender.send([queued.record for queued in taken])
             except KAFKA_ERRORS as error:
-                LOG.debug("bus writer: %s: %s", queued.topic, error)
+                if _is_final(error):
+                    LOG.warning("a message to %s is lost: %s", taken[0].record.topic, error)
+                    self._settle(taken, lost=True)
+                    return
+                LOG.debug("bus writer: %s: %s", taken[0].record.topic, error)
+                self._is_failing = True
+                self._watch.hurry()
                 time.sleep(RETRY_S)
-                continue
-            future.add_callback(lambda _: self._settle(size, lost=False))
-            future.add_errback(lambda error: self._fail(queued.topic, size, error))
-            return
+            else:
+                self._is_failing = False
+                self._settle(taken, lost=False)
+                return
 
-    def _live_producer(self) -> KafkaProducer:
-        if self._producer is None:
-            if not is_reachable(self._bootstrap):
-                raise ConnectionRefusedError(f"no broker at {self._bootstrap}")
-            self._producer = open_client(
-                KafkaProducer,
-                self._bootstrap,
-                # An idempotent producer never recovers from a broker that came back empty; our
-                # readers drop duplicates by producer_seq, and one request in flight keeps order.
-                enable_idempotence=False,
-                max_in_flight_requests_per_connection=1,
-                acks="all",
-                linger_ms=0,  # who calls has gathered already
-                metrics_enabled=False,
-                batch_size=256_000,
-                max_block_ms=MAX_BLOCK_MS,
-                max_request_size=LARGEST_MESSAGE_BYTES + 48_000,
-                delivery_timeout_ms=int(self._give_up_s * 1000),
-                request_timeout_ms=int(self._give_up_s * 500),
-                allow_auto_create_topics=False,
-            )
-        return self._producer
-
-    def _fail(self, topic: str, size: int, error: BaseException) -> None:
-        LOG.warning("a message to %s is lost: %s", topic, error)
-        self._settle(size, lost=True)
-
-    def _settle(self, size: int, *, lost: bool) -> None:
+    def _settle(self, settled: Sequence[_Queued], *, lost: bool) -> None:
         with self._changed:
-            self._unsettled -= 1
-            self._buffered_bytes -= size
-            self._lost += lost
+            self._unsettled -= len(settled)
+            self._buffered_bytes -= sum(len(queued.record.value) for queued in settled)
+            self._lost += len(settled) * lost
             self._changed.notify_all()
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the broker said no, and would say it again."""
+    return isinstance(error, BrokerResponseError) and not isinstance(error, RetriableError)

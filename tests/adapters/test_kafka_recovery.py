@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 
 from controller.adapters.kafka_bus import KafkaBusReader, KafkaBusWriter, ensure_topics
 from controller.adapters.kafka_client import open_client
+from controller.adapters.kafka_sender import KafkaSender, Record
 from controller.adapters.kafka_topics import prepare_client
 from controller.errors import BadInput, Unavailable
 from controller.telemetry.schema import SERVED, TOPICS
@@ -109,6 +110,32 @@ def test_a_message_larger_than_brokers_take_is_refused(embedded_broker, clients)
     clients.append(writer)
     assert not writer.send(SERVED, bytes(1_000_001), headers={}, partition=0)
     assert writer.refused() == 1
+
+
+def test_what_is_queued_beyond_one_request_arrives_in_order(own_broker, clients):
+    writer = KafkaBusWriter(own_broker.bootstrap)
+    reader = KafkaBusReader(own_broker.bootstrap, [(SERVED, 0)])
+    clients += [writer, reader]
+    values = [b"%d" % number * 200_000 for number in range(10)]
+    _send(writer, *values, bytes(1_000_000))
+    assert [m.value for m in read(reader, 11)] == [*values, bytes(1_000_000)]
+    assert writer.lost() == 0
+
+
+def test_a_broker_that_answers_rubbish_takes_nothing(clients):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(b"\x00\x00\x00\x05HTTP!")
+                connection.recv(1_000)
+
+        threading.Thread(target=answer, daemon=True).start()
+        sender = KafkaSender(f"127.0.0.1:{server.getsockname()[1]}", timeout_s=5.0)
+        with pytest.raises(KafkaError, match="an answer nobody can read"):
+            sender.send([Record(SERVED, b"x", (), 0, None)])
 
 
 @pytest.mark.kills

@@ -23,6 +23,7 @@ from serving.plan_watch import baseline_plan
 from serving.response_cache import ResponseCache
 from serving.router import Router
 from serving.routing.table import RouteTable
+from serving.served_batch import served_batch
 from serving.telemetry_buffer import TelemetryBuffer
 
 KEY = b"a key of at least 16 characters"
@@ -130,7 +131,10 @@ class Rig:
     def rows(self, topic: str = SERVED) -> list[Mapping[str, Any]]:
         """What was put for a topic so far."""
         rows = [row for _, row in self.telemetry._rings.get(topic, ())]
-        return [row() if callable(row) else row for row in rows]
+        if topic != SERVED or not rows:
+            return rows
+        told: list[Mapping[str, Any]] = served_batch(rows).to_pylist()
+        return told
 
     async def settle(self, condition: Callable[[], bool], cap_s: float = 20.0) -> None:
         """Let background tasks run until it holds."""

@@ -31,7 +31,7 @@ from serving.process_record import RECORD_FILE
 from serving.replica_files import replica_pids
 from tests.serving.live_service import ROOT, LiveService, eventually, live_service, start_host
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400), pytest.mark.ray]
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+import pytest
+
 from controller.errors import Unavailable
 from controller.ports import BusWriter, Message
 from controller.telemetry.batches import TelemetryBatch, decode
 from controller.telemetry.schema import CHANGE
-from serving.telemetry_buffer import TelemetryBuffer
+from serving.telemetry_buffer import LINGER_S, SEND_AT_S, TelemetryBuffer, until_next_s
 
 
 class Bus(BusWriter):
@@ -157,3 +159,11 @@ def test_batches_the_bus_lost_count_as_dropped_rows() -> None:
     bus.lost_batches = len(bus.taken)
     eventually(lambda: buffer.dropped_rows() == 4)
     buffer.close()
+
+
+@pytest.mark.parametrize("now_s", [0.0, 0.2, 1_700_000_000.1, 1_700_000_000.69, 1_700_000_000.99])
+def test_batches_go_out_at_the_same_places_of_every_second(now_s: float) -> None:
+    pause_s = until_next_s(now_s)
+    assert 0.0 < pause_s <= LINGER_S
+    place_s = (now_s + pause_s - SEND_AT_S) % LINGER_S
+    assert min(place_s, LINGER_S - place_s) < 1e-6
