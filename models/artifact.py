@@ -34,8 +34,9 @@ class ReferenceBins:
     ``counts[i]`` covers (edges[i-1], edges[i]], so there is one count more than edges.
     ``covariance``, row by row: the long-run covariance per row of the indicators of those bins and
     null, in the training rows' own order; empty where there were too few. ``categories``: all
-    values, ascending, of an input that has few; empty for a number. ``mean_contribution``: what the
-    input added to the score of the first item, on average; None where no model said.
+    values, ascending, of an input that has few; empty for a number. ``mean_contribution``: by how
+    much the input moved the score of the first item, up or down, on average; None where no model
+    said.
     """
 
     feature: str

@@ -63,7 +63,7 @@ def reference_of(
         scored = model.recommend(int(events.user_ids[user]), 10, features)
         rows.append(scored.inputs)
         for name, amount in scored.contributions.items():
-            contributed[name] = contributed.get(name, 0.0) + amount
+            contributed[name] = contributed.get(name, 0.0) + abs(amount)
     return reference_bins(rows, {name: total / len(rows) for name, total in contributed.items()})
 
 

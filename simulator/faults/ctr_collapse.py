@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from simulator.faults.fault import Fault
 from simulator.faults.one_arm import with_arm
+from simulator.faults.one_segment import OneSegment
 from simulator.world.conditions import Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CtrCollapse(Fault):
-    """Right would be to serve another arm. No monitor and no shipped playbook can see it yet:
-    nothing compares clicks of arms. A report rightly says that it was not healed."""
+class CtrCollapse(OneSegment):
+    """Right would be to serve another arm. `ctr.below_control` sees it, but no shipped playbook
+    acts on it. A report rightly says that it was not healed."""
 
     name: ClassVar[str] = "ctr_collapse"
     cause: ClassVar[str] = "slates of the primary are hardly clicked"
@@ -30,5 +30,7 @@ class CtrCollapse(Fault):
         return self.click_factor < 1.0
 
     def change(self, conditions: Conditions) -> Conditions:
-        state = replace(conditions.of(self.arm), click_factor=self.click_factor)
+        state = replace(
+            conditions.of(self.arm), click_factor=self.click_factor, click_where=self.where
+        )
         return with_arm(conditions, self.arm, state)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from simulator.faults.fault import Fault
 from simulator.faults.one_arm import with_arm
+from simulator.faults.one_segment import OneSegment
 from simulator.world.conditions import Conditions
 
 MILD_SHARE = 0.2
@@ -14,7 +15,7 @@ MILD_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errors(Fault):
+class Errors(OneSegment):
     name: ClassVar[str] = "errors"
     cause: ClassVar[str] = "attempts of the primary raise"
     right_actions: ClassVar[tuple[str, ...]] = ("route",)
@@ -31,5 +32,5 @@ class Errors(Fault):
         return Fault.demands_action(self) and self.share > MILD_SHARE
 
     def change(self, conditions: Conditions) -> Conditions:
-        state = replace(conditions.of(self.arm), error_share=self.share)
+        state = replace(conditions.of(self.arm), error_share=self.share, error_where=self.where)
         return with_arm(conditions, self.arm, state)

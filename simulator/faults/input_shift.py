@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from simulator.faults.fault import Fault
+from simulator.faults.one_segment import OneSegment
 from simulator.world.conditions import Conditions, InputShift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InputShiftFault(Fault):
+class InputShiftFault(OneSegment):
     name: ClassVar[str] = "input_shift"
     cause: ClassVar[str] = "the inputs of the primary moved at once"
     right_actions: ClassVar[tuple[str, ...]] = ("retrain", "notify")
@@ -24,5 +24,5 @@ class InputShiftFault(Fault):
         return "the inputs"
 
     def change(self, conditions: Conditions) -> Conditions:
-        shift = InputShift(since_s=self.at_s, size_sd=self.size_sd)
+        shift = InputShift(since_s=self.at_s, size_sd=self.size_sd, where=self.where)
         return replace(conditions, shifts=(*conditions.shifts, shift))

@@ -15,6 +15,7 @@ from controller.core.readings import SignalKey
 
 _SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SPAN = r"\d+(?:\.\d+)?\s*(?:ms|s|m|h|d)"
+_TICKS = r"\d+\s+ticks"
 _SIGNAL = (
     r"(?P<name>[A-Za-z_][\w\-]*(?:\.[\w\-]+)*)\s*(?P<labels>\{[^}]*\})?\s*(?P<window>\[[^\]]*\])?"
 )
@@ -22,7 +23,7 @@ _CONDITION = re.compile(
     rf"\s*(?P<call>(?:anomaly|change|lift)\s*\(\s*)?{_SIGNAL}"
     r"(?:(?P<arguments>[^)]*)\)\s*(?P<part>\.[a-z]+)?)?"
     r"\s*(?P<rest>.*?)"
-    rf"(?:\s+for\s+(?P<for>{_SPAN}))?\s*",
+    rf"(?:\s*\b(?:for\s+(?P<for>{_SPAN})|for\s+{_TICKS}|\d+\s+times\s+within\s+{_SPAN}))?\s*",
     re.ASCII | re.DOTALL,
 )
 _COMPARED = re.compile(r"(?P<op><=|>=|<|>)\s*(?P<number>-?\d+(?:\.\d+)?)\s*(?P<unit>\S*)", re.ASCII)
@@ -33,7 +34,10 @@ _EXPECTED = re.compile(rf"(?P<condition>.*)\bwithin\s+(?P<within>{_SPAN})\s*", r
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """``window_s`` None: the signal's own. ``number`` is in ``unit`` as written."""
+    """``window_s`` None: the signal's own. ``number`` is in ``unit`` as written.
+
+    A count (`for 5 ticks`, `3 times within 10m`) is read and not checked: ``for_s`` is 0.
+    """
 
     name: str
     labels: tuple[tuple[str, str], ...]
@@ -121,7 +125,9 @@ def leaves(tree: Any) -> Iterator[tuple[str, str | None, float]]:
         yield tree, None, compared(tree).for_s
     elif "if" in tree:
         text = str(tree["if"])
-        for_s = seconds(str(tree["for"])) if "for" in tree else compared(text).for_s
+        span = str(tree.get("for", ""))
+        counted = re.fullmatch(_TICKS, span) is not None
+        for_s = seconds(span) if span and not counted else compared(text).for_s
         yield text, tree.get("no_data"), for_s
     else:
         for part in parts(tree)[1]:

@@ -9,8 +9,6 @@ from typing import Protocol
 from controller.atomic_file import write_atomically
 from controller.errors import BadInput
 from simulator.report.evidence import Evidence
-from simulator.report.page import as_html
-from simulator.report.picture import as_png
 from simulator.report.story import Breach, Story, Told
 
 ENDINGS = (".html", ".png")
@@ -67,6 +65,9 @@ def write_report(outcome: RunOutcome, path: Path) -> None:
 def write_story(story: Story, path: Path) -> None:
     """Of a run in either world. Raise BadInput for another ending, or a file that cannot be."""
     check_ending(path)
+    from simulator.report.page import as_html  # noqa: PLC0415  (draws: slow to import)
+    from simulator.report.picture import as_png  # noqa: PLC0415
+
     page = path.suffix.lower() == ".html"
     content = as_html(story).encode() if page else as_png(story)
     try:

@@ -12,7 +12,7 @@ from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from simulator.faults.fault import Fault
 from simulator.scenario.document import Location, Source
-from simulator.scenario.model import Acts, Expectation, Quiet, Recovers, Serves
+from simulator.scenario.model import Acts, Expectation, Explains, Quiet, Recovers, Serves
 from simulator.scenario.schema import ActsEntry, Document
 
 
@@ -30,6 +30,8 @@ def expectations(
         match kind:
             case "acts":
                 found.append(_acts(said, faults, playbooks, read.duration, where, source))
+            case "explains":
+                found.append(Explains(said.by))
             case "recovers":
                 last_s = max((fault.off_s for fault in faults), default=0.0)
                 _check_end((*where, "within"), last_s + said.within, read.duration, source)

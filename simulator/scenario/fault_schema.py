@@ -19,6 +19,7 @@ from simulator.scenario.units import (
     Share,
     Span,
     Text,
+    Where,
     number,
     whole,
 )
@@ -33,6 +34,7 @@ _BY_ENDING: dict[str, tuple[str, Any]] = {
     "arm": ("arm", Name),
     "group": ("group", Name),
     "what": ("what", Text),
+    "where": ("where", Where),
 }
 """End of a field's name: what stands there in YAML, and the type of the value."""
 

@@ -144,6 +144,13 @@ def _check_targets(
         if target is not None and target not in known:
             what = f"is {target!r}; accepted: {', '.join(known)}"
             raise source.refusal((*where, field), what)
+    for column, value in getattr(fault, "where", ()):
+        if column not in settings.segments:
+            what = f"names {column!r}; accepted: {', '.join(settings.segments)}"
+            raise source.refusal((*where, "where"), what)
+        if value not in settings.segments[column]:
+            what = f"is {value!r}; accepted: {', '.join(settings.segments[column])}"
+            raise source.refusal((*where, "where", column), what)
     arm = getattr(fault, "arm", None)
     if arm is not None and settings.arms[arm].in_process:
         behind = ", ".join(name for name, each in settings.arms.items() if not each.in_process)

@@ -41,6 +41,14 @@ class Acts:
 
 
 @dataclass(frozen=True, slots=True)
+class Explains:
+    """The first incident is explained, and the first cause is ``by``, or a product of it with
+    others."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recovers:
     """Every incident is over, and the plan is the baseline again, ``within_s`` after the last
     fault is off."""
@@ -62,7 +70,7 @@ class Serves:
     least_share: float
 
 
-Expectation = Acts | Recovers | Quiet | Serves
+Expectation = Acts | Explains | Recovers | Quiet | Serves
 
 
 @dataclass(frozen=True, slots=True)

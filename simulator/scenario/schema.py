@@ -119,6 +119,11 @@ class ActsEntry(Strict):
     within: Span
 
 
+class ExplainsEntry(Strict):
+    by: Text
+    """A segment, feature or arm, as a cause names it: ``country=br & platform=ios``."""
+
+
 class RecoversEntry(Strict):
     within: Span
 
@@ -133,6 +138,7 @@ class ServesEntry(Strict):
 
 class ExpectationEntry(OneOf):
     acts: ActsEntry | None = None
+    explains: ExplainsEntry | None = None
     recovers: RecoversEntry | None = None
     quiet: QuietEntry | None = None
     serves: ServesEntry | None = None

@@ -103,6 +103,15 @@ def name(value: object) -> str:
     return value
 
 
+def segment_values(value: object) -> tuple[tuple[str, str], ...]:
+    """``{platform: ios}`` as pairs."""
+    if isinstance(value, dict) and value:
+        pairs = tuple(value.items())
+        if all(isinstance(part, str) for pair in pairs for part in pair):
+            return pairs
+    raise refused(value, "segments and their values, like {platform: ios}")
+
+
 def number_between(least: float, most: float) -> Callable[[object], float]:
     def read(value: object) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -149,6 +158,11 @@ PerDay = Annotated[float, BeforeValidator(count_per_day), _texts("2/day", r"/\s*
 SharePerDay = Annotated[float, BeforeValidator(fraction_per_day), _texts("2%/day", r"%/day$")]
 WeekTime = Annotated[float, BeforeValidator(week_s), _texts("mon 09:00", r"[0-9]:[0-9]{2}$")]
 Text = Annotated[str, BeforeValidator(text)]
+Where = Annotated[
+    tuple[tuple[str, str], ...],
+    BeforeValidator(segment_values),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
 Name = Annotated[str, BeforeValidator(name), _texts("slow-primary", f"^{_NAME.pattern}$")]
 
 

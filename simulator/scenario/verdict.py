@@ -8,7 +8,7 @@ from math import inf
 from simulator.report.evidence import Document, Evidence
 from simulator.report.incidents import incidents
 from simulator.report.moves import actions_of
-from simulator.scenario.model import Acts, Expectation, Quiet, Recovers, Scenario, Serves
+from simulator.scenario.model import Acts, Expectation, Explains, Quiet, Recovers, Scenario, Serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ def judge(scenario: Scenario, evidence: Evidence) -> list[Judged]:
         match expectation:
             case Acts():
                 met, said = _acts(expectation, scenario, evidence)
+            case Explains():
+                met, said = _explains(expectation, evidence)
             case Recovers():
                 met, said = _recovers(expectation, scenario, evidence)
             case Quiet():
@@ -63,6 +65,16 @@ def _acts(expected: Acts, scenario: Scenario, evidence: Evidence) -> tuple[bool,
 def _earlier_fault(scenario: Scenario, at_s: float) -> bool:
     """What was done before may have been for another fault."""
     return any(fault.at_s < at_s for fault in scenario.faults)
+
+
+def _explains(expected: Explains, evidence: Evidence) -> tuple[bool, str]:
+    record = next((r for r in evidence.decisions if r["phase"] == "explained"), None)
+    if record is None:
+        return False, f"explains: no incident was explained, expected by {expected.by}"
+    causes = [str(cause["what"]) for cause in record["details"]["causes"]]
+    said = f"explains: {record['playbook']} by {', then '.join(causes) or 'nothing'}"
+    first = set(causes[0].split(" & ")) if causes else set()
+    return first >= set(expected.by.split(" & ")), f"{said}, expected first by {expected.by}"
 
 
 def _recovers(expected: Recovers, scenario: Scenario, evidence: Evidence) -> tuple[bool, str]:

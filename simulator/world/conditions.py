@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+Where = tuple[tuple[str, str], ...]
+"""Segment columns and the value each must have; empty: everybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArmConditions:
@@ -13,11 +16,14 @@ class ArmConditions:
     delay_ms: float = 0.0
     """Added to this share of the attempts."""
     delay_share: float = 1.0
+    delay_where: Where = ()
     error_share: float = 0.0
+    error_where: Where = ()
     dead_replicas: int = 0
     """They come back, cold, when this falls."""
     click_factor: float = 1.0
     """Multiplies the chance of every click on this arm's slates."""
+    click_where: Where = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class InputShift:
     """Seconds since the start of the run."""
     ramp_s: float = 0.0
     size_sd: float = 1.0
+    where: Where = ()
 
     def at(self, seconds: float) -> float:
         """How many standard deviations the inputs are off at this time."""

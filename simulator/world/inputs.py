@@ -5,14 +5,15 @@ A row depends on the visit alone, so a probe that copies a visit shows the model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from simulator.population.streams import Streams
 from simulator.visits import MICROSECONDS, Floats, Integers
-from simulator.world.conditions import InputShift
+from simulator.world.arrow_columns import Mask
+from simulator.world.conditions import InputShift, Where
 
 
 def input_names(count: int) -> tuple[str, ...]:
@@ -20,20 +21,39 @@ def input_names(count: int) -> tuple[str, ...]:
 
 
 def shift_sd(shifts: Sequence[InputShift], at_us: int) -> float:
-    """By how many of their standard deviations all inputs are off at this time."""
-    return sum(shift.at(at_us / MICROSECONDS) for shift in shifts)
+    """By how many of their standard deviations all inputs of everybody are off at this time."""
+    return sum(shift.at(at_us / MICROSECONDS) for shift in shifts if not shift.where)
 
 
-def shifts_sd(shifts: Sequence[InputShift], at_us: Integers) -> Floats:
-    """`shift_sd` of many times at once, to the same bit."""
+def shifts_sd(
+    shifts: Sequence[InputShift], at_us: Integers, inside: Callable[[Where], Mask]
+) -> Floats:
+    """`shift_sd` of many times at once, to the same bit; and of those ``inside`` a segment."""
     off = np.zeros(len(at_us))
     seconds = at_us / MICROSECONDS
     for shift in shifts:
         ramp = np.ones(len(at_us))
         if shift.ramp_s > 0.0:
             ramp = np.minimum(1.0, (seconds - shift.since_s) / shift.ramp_s)
-        off += np.where(seconds < shift.since_s, 0.0, shift.size_sd * ramp)
+        is_off = (seconds >= shift.since_s) & inside(shift.where)
+        off += np.where(is_off, shift.size_sd * ramp, 0.0)
     return off
+
+
+DEFAULT = 0.0
+"""What the model is shown of a feature that came back empty: what it was trained on in the mean."""
+
+
+def with_defaults(inputs: Floats, defaulted: Mask) -> Floats:
+    """(n, inputs) with the defaults of feature groups that came back empty, (n, groups).
+
+    Inputs belong to the groups in turn: the first to the first, and so on, over and over.
+    """
+    groups = defaulted.shape[1]
+    if not groups or not defaulted.any():
+        return inputs
+    of_input = np.arange(inputs.shape[1]) % groups
+    return np.where(defaulted[:, of_input], DEFAULT, inputs)
 
 
 class InputRows:

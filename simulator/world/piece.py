@@ -20,7 +20,7 @@ from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
 from simulator.world.handled import Role
 from simulator.world.outcomes import OutcomeRows
-from simulator.world.reports import InFlight, feature_batch, in_flight, replica_batch
+from simulator.world.reports import Load, feature_batch, load_of, replica_batch
 from simulator.world.state import ServiceState
 from simulator.world.telemetry import InBlock, Telemetry, Told
 
@@ -106,22 +106,25 @@ class Piece:
             if end > start:
                 yield OUTCOME, router, self._clicks.part(start, end - start)
 
-    def waiting(self) -> InFlight:
-        """Requests in flight at the end of its last second, whole or begun."""
-        last = (self.until_us - 1) // MICROSECONDS
-        return in_flight(self.told.handled, self._kept(), last, 1, self._routers)
+    def last_load(self) -> Load:
+        """Of its last second, whole or begun."""
+        return self._load((self.until_us - 1) // MICROSECONDS, 1)
+
+    def _load(self, first_second: int, seconds: int) -> Load:
+        told = self.told
+        return load_of(told.handled, told.work, self._kept(), first_second, seconds, self._routers)
 
     def reports(self, second: int, earlier: list[Piece]) -> Message:
         """What everything says at the end of this second. ``earlier``: pieces that ended in it."""
         if self._reports is None:
             whole = self.until_us // MICROSECONDS - self._first
-            counts = in_flight(self.told.handled, self._kept(), self._first, whole, self._routers)
+            load = self._load(self._first, whole)
             for piece in earlier:
-                _add(counts, piece.waiting(), piece.plan, self.plan)
+                _add(load, piece.last_load(), piece.plan, self.plan)
             telemetry = self._telemetry
             reports = replica_batch(
                 self.told.handled,
-                counts,
+                load,
                 self._first,
                 self._live,
                 telemetry.names.last_resort,
@@ -170,12 +173,14 @@ def in_block(number: int, block: Visits, from_us: int) -> InBlock:
     return InBlock(number, len(block), int(np.searchsorted(block.at_us, from_us)))
 
 
-def _add(counts: InFlight, more: InFlight, of: Plan, to: Plan) -> None:
-    """Add to the first second what an earlier piece, under another plan, left in flight."""
-    if not len(counts.routers):
+def _add(load: Load, more: Load, of: Plan, to: Plan) -> None:
+    """Add to the first second what an earlier piece, under another plan, left in flight and did."""
+    if not len(load.routers):
         return
-    counts.routers[0] += more.routers[0]
+    load.routers[0] += more.routers[0]
+    load.routers_us[0] += more.routers_us[0]
     places = {arm: place for place, arm in enumerate(to.arms)}
     for place, arm in enumerate(of.arms):
         if arm in places:
-            counts.arms[0, places[arm]] += more.arms[0, place]
+            load.arms[0, places[arm]] += more.arms[0, place]
+            load.arms_us[0, places[arm]] += more.arms_us[0, place]

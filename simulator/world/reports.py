@@ -7,33 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import FEATURE, REPLICA
-from simulator.visits import MICROSECONDS, Integers
+from simulator.visits import MICROSECONDS, Floats, Integers
 from simulator.world.arrow_columns import Mask, batch, labels, texts
 from simulator.world.features import EVENT_AGE_US, FeatureClock
 from simulator.world.handled import Handled, Result, Role
 from simulator.world.served_rows import Names
+from simulator.world.work import Work
 
 KINDS = ("router", "arm")
+ROUTER_MB, ARM_MB = 180.0, 320.0
+"""What a process holds, whatever it does."""
 
 
 @dataclass(frozen=True, slots=True)
-class InFlight:
-    """At the ends of seconds: (seconds, routers) and (seconds, arms) requests not done yet, of
-    those that came within the second."""
+class Load:
+    """At the ends of seconds: (seconds, routers) and (seconds, arms) requests not done yet, and
+    microseconds of work, of those that came within the second."""
 
     routers: Integers
     arms: Integers
+    routers_us: Floats
+    arms_us: Floats
 
 
-def in_flight(
-    handled: Handled, kept: Mask, first_second: int, seconds: int, routers: int
-) -> InFlight:
+def load_of(
+    handled: Handled, work: Work, kept: Mask, first_second: int, seconds: int, routers: int
+) -> Load:
     """Of the rows ``kept``, at the end of each of ``seconds`` seconds."""
     second = handled.at_us // MICROSECONDS - first_second
     end_us = (handled.at_us // MICROSECONDS + 1) * MICROSECONDS
@@ -44,14 +50,24 @@ def in_flight(
     tried |= handled.result == Result.ERROR
     works = inside & tried & (handled.drawn >= 0) & (handled.at_us + handled.elapsed_us > end_us)
     router = handled.visits.router[handled.visit]
-    by_router = np.bincount(second[waits] * routers + router[waits], minlength=seconds * routers)
-    by_arm = np.bincount(second[works] * arms + handled.drawn[works], minlength=seconds * arms)
-    return InFlight(by_router.reshape(seconds, routers), by_arm.reshape(seconds, arms))
+    is_drawn = inside & (handled.drawn >= 0)
+    of_router, of_arm = second * routers + router, second * arms + handled.drawn
+
+    def counted(rows: Mask, places: Integers, size: int, weights: Floats | None = None) -> Any:
+        mine = None if weights is None else weights[rows]
+        return np.bincount(places[rows], mine, seconds * size).reshape(seconds, size)
+
+    return Load(
+        counted(waits, of_router, routers),
+        counted(works, of_arm, arms),
+        counted(inside, of_router, routers, work.router_us),
+        counted(is_drawn, of_arm, arms, work.replica_us),
+    )
 
 
 def replica_batch(
     handled: Handled,
-    counts: InFlight,
+    load: Load,
     first_second: int,
     live: Mapping[str, int],
     last_resort: str,
@@ -59,14 +75,18 @@ def replica_batch(
 ) -> pa.RecordBatch:
     """``live``: replicas that live, by arm behind a handle. For every second one row for each
     router, then for each replica."""
-    seconds, routers = counts.routers.shape
+    seconds, routers = load.routers.shape
     arms = tuple(handled.plan.arms)
     whose = [(arm, number) for arm, count in live.items() for number in range(count)]
     each = routers + len(whose)
     depths = np.empty((seconds, each), np.int64)
-    depths[:, :routers] = counts.routers
+    depths[:, :routers] = load.routers
+    cores = np.empty((seconds, each))
+    cores[:, :routers] = load.routers_us / MICROSECONDS
     for column, (arm, number) in enumerate(whose, routers):
-        depths[:, column] = -(-(counts.arms[:, arms.index(arm)] - number) // live[arm])
+        place = arms.index(arm)
+        depths[:, column] = -(-(load.arms[:, place] - number) // live[arm])
+        cores[:, column] = load.arms_us[:, place] / (live[arm] * MICROSECONDS)
     depths = np.maximum(depths, 0).reshape(-1).astype(np.int32)
     plan, rows = handled.plan, seconds * each
     is_arm = np.tile(np.arange(each) >= routers, seconds)
@@ -81,6 +101,9 @@ def replica_batch(
         "arm": labels(np.tile(codes, seconds), arms),
         "queue_depth": pa.array(depths),
         "in_flight": pa.array(depths),
+        # A replica has one core; what it cannot do in its second it does in a later one.
+        "cpu_share": pa.array(np.minimum(cores, 1.0).reshape(-1)),
+        "memory_mb": pa.array(np.where(is_arm, ARM_MB, ROUTER_MB)),
         "model_version": texts(
             np.tile(np.where(codes < 0, resort, codes), seconds), handled.versions
         ),

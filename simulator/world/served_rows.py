@@ -1,7 +1,7 @@
 """Rows of `served` telemetry from Handled columns, as `serving.served_row` fills them.
 
 All rows of a slab become one batch; a second of it is a slice. What the virtual service does not
-have (processor time, item vectors, sessions) is null.
+have (memory by request, item vectors, sessions) is null.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from simulator.world.arrow_columns import (
     texts,
 )
 from simulator.world.handled import Handled, Reason, Result, Role
+from simulator.world.work import Work
 
 CODE_VERSION = "0.1.0"
 FEATURE_SET_VERSION = "1"
@@ -79,7 +80,7 @@ class Shown:
     inputs: Floats
 
 
-def served_batch(handled: Handled, shown: Shown, names: Names) -> pa.RecordBatch:
+def served_batch(handled: Handled, shown: Shown, work: Work, names: Names) -> pa.RecordBatch:
     """One row per row of ``handled``, in its order."""
     count, arms = len(handled), tuple(handled.plan.arms)
     at_s, done_at_s = names.seconds(handled.at_us), names.seconds(handled.done_us)
@@ -109,6 +110,7 @@ def served_batch(handled: Handled, shown: Shown, names: Names) -> pa.RecordBatch
         "margin": numbers(shown.scores[:, 1], shown.answered),
         "entropy": numbers(shown.scores[:, 2], shown.answered),
         "slate": _slate(shown, names),
+        "cpu_ms": numbers(work.answer_us / 1000.0, shown.answered),
         "code_version": same_label(count, CODE_VERSION),
         "feature_set_version": same_label(count, FEATURE_SET_VERSION),
         "inputs": _inputs(shown, names),

@@ -20,10 +20,11 @@ from serving.routing.draw import salt_of
 from simulator.spec import ArmModel, WorldSpec
 from simulator.visits import MICROSECONDS, Floats, Integers, Visits
 from simulator.world import draws
-from simulator.world.conditions import Conditions
+from simulator.world.conditions import Conditions, Where
 from simulator.world.features import FeatureClock
 from simulator.world.handled import SLOT_US
 from simulator.world.replicas import Replicas
+from simulator.world.segment_rows import inside
 from simulator.world.state import ServiceState
 
 CACHE_HIT_US = 1_000
@@ -184,6 +185,10 @@ class Slab:
             self._times[arm] = self._times_of(name, self.replicas[name])
         return self._times[arm]
 
+    def _inside(self, where: Where) -> NDArray[np.bool_]:
+        service = self.service
+        return inside(where, service.settings.segments, service.segment_codes, self.visits.user)
+
     def _local(self, z: Floats) -> Integers:
         return _whole_us(self.service.spec.local_ms * np.exp(LOCAL_SPREAD * z))
 
@@ -200,7 +205,8 @@ class Slab:
             replica = np.where(is_dead, np.minimum(other, replicas.count - 1), replica)
         extra_us = np.zeros(len(v), dtype=np.int64)
         if wrong.delay_ms > 0.0:
-            extra_us += np.where(v.u_slow < wrong.delay_share, _us(wrong.delay_ms), 0)
+            is_slow = (v.u_slow < wrong.delay_share) & self._inside(wrong.delay_where)
+            extra_us += np.where(is_slow, _us(wrong.delay_ms), 0)
         if max(replicas.warm_us) > self.from_us:
             is_cold = v.at_us < np.array(replicas.warm_us, dtype=np.int64)[replica]
             extra_us += np.where(is_cold, _us(model.cold_ms), 0)
@@ -209,7 +215,7 @@ class Slab:
             alive_us = _whole_us(model.latency_ms * np.exp(model.spread * z)) + extra_us
             return np.where(reaches, alive_us, DEAD_REPLICA_US)
 
-        fails = (v.u_error < wrong.error_share) | ~reaches
+        fails = ((v.u_error < wrong.error_share) & self._inside(wrong.error_where)) | ~reaches
         return ArmTimes(reaches, fails, own_us(v.z_service), own_us(v.z_probe))
 
 

@@ -17,14 +17,17 @@ from simulator.report.exchanges import Coded, Exchanges
 from simulator.spec import ArmModel, WorldSpec
 from simulator.visits import MICROSECONDS, Floats, Integers
 from simulator.world.arrow_columns import Mask
-from simulator.world.conditions import Conditions
+from simulator.world.conditions import Conditions, Where
 from simulator.world.draws import user_hashes
 from simulator.world.handled import Handled, Outcome, Result, Role
-from simulator.world.inputs import InputRows, input_names, shifts_sd
+from simulator.world.inputs import InputRows, input_names, shifts_sd, with_defaults
 from simulator.world.models import Models
 from simulator.world.outcomes import Clicked, OutcomeRows, click, outcome_batch, told
 from simulator.world.scores import ScoreRows
+from simulator.world.segment_rows import inside
 from simulator.world.served_rows import Names, Shown, served_batch
+from simulator.world.slab import is_in_process
+from simulator.world.work import Work, work_of
 
 USER_FEATURES = "user_recent"
 """The group whose age decides how well a slate fits the user; without it, the first group."""
@@ -46,6 +49,7 @@ class Told:
     in order of visits."""
 
     handled: Handled
+    work: Work
     keys: Integers
     top_scores: Floats
     served: pa.RecordBatch
@@ -94,8 +98,9 @@ class Telemetry:
         clicked = click(self._audience, handled, users, chances)
         outcomes = told(handled, users, clicked, self._settings, self._spec.users)
         exchanges = self._exchanges(handled, users, clicked, chances)
-        served = served_batch(handled, shown, self.names)
-        return Told(handled, keys, shown.scores[:, 0], served, clicked, outcomes, exchanges)
+        work = work_of(handled, [self._remote(arm) for arm in handled.plan.arms])
+        served = served_batch(handled, shown, work, self.names)
+        return Told(handled, work, keys, shown.scores[:, 0], served, clicked, outcomes, exchanges)
 
     def outcomes(self, told: Told, rows: OutcomeRows) -> pa.RecordBatch:
         """The telemetry of these clicks."""
@@ -114,9 +119,13 @@ class Telemetry:
         slates = self._audience.slates(
             model, trained_at_us, visits.user, visits.at_us, visits.at_us
         )
-        factor = conditions.of(arm).click_factor
-        chances = self._audience.chances(visits, slates, factor)
+        wrong = conditions.of(arm)
+        factors = np.where(self._inside(wrong.click_where, visits.user), wrong.click_factor, 1.0)
+        chances = self._audience.chances(visits, slates, factors)
         return looks.any_click(self._spec.users.click_model, chances)
+
+    def _remote(self, arm: str) -> ArmModel | None:
+        return None if is_in_process(self._settings, arm) else self._spec.arm(arm)
 
     def _model(self, version: str) -> tuple[ArmModel, int]:
         """How good the slates are goes with the version, whatever arm serves it now."""
@@ -148,7 +157,7 @@ class Telemetry:
         sampled &= remote & (handled.result == Result.OK)
         places = block.first + handled.visit
         inputs = self._inputs.of(block.number, block.visits, places[sampled])
-        off = shifts_sd(conditions.shifts, handled.at_us)
+        off = shifts_sd(conditions.shifts, handled.at_us, lambda where: self._inside(where, users))
         scores = self._scores.of(
             block.number,
             block.visits,
@@ -157,7 +166,13 @@ class Telemetry:
             fatigue=handled.visits.fatigue[handled.visit],
             off_sd=off,
         )
-        return Shown(slates, answered, scores, sampled, inputs + off[sampled][:, None])
+        inputs = with_defaults(inputs + off[sampled][:, None], handled.defaulted[sampled])
+        return Shown(slates, answered, scores, sampled, inputs)
+
+    def _inside(self, where: Where, users: Integers) -> Mask:
+        named = self.names.segments
+        values = {column: values for column, (values, _) in named.items()}
+        return inside(where, values, {column: codes for column, (_, codes) in named.items()}, users)
 
     def _features_at_us(self, handled: Handled) -> Integers:
         """(m,) of when the features are that the answer was made from; -1: none, or defaults."""
@@ -171,8 +186,13 @@ class Telemetry:
         self, handled: Handled, conditions: Conditions, shown: Shown, users: Integers
     ) -> Floats:
         """(n, k) by visit, zero where there was no answer."""
-        arms = [conditions.of(arm).click_factor for arm in handled.plan.arms]
-        factors = np.array([*arms, 0.0])[handled.served_by[users]]
+        arms = [conditions.of(arm) for arm in handled.plan.arms]
+        served_by = handled.served_by[users]
+        factors = np.array([*(arm.click_factor for arm in arms), 0.0])[served_by]
+        for place, arm in enumerate(arms):
+            if arm.click_where:
+                is_spared = ~self._inside(arm.click_where, handled.visits.user)
+                factors[is_spared & (served_by == place)] = 1.0
         return self._audience.chances(handled.visits, shown.slates[users], factors)
 
     def _exchanges(

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from controller.monitors.counting.batch_view import BatchView
+from controller.monitors.model.attribution import AttributionTally
+from controller.telemetry.rows import batch_from_rows
+from controller.telemetry.schema import MODEL
 from models import reference
 from models.artifact import MANIFEST, Trained, _manifest, publish, read_manifest
 from models.events import ClickHistory, events_from
 from models.factorization import INPUT_NAMES, Factorization
 from models.interactions import HOUR_S
+from models.recommender import FeatureValues, Scored
+from serving.replica_report import model_row
 
 
 def test_the_limit_is_what_a_drift_decision_wants() -> None:
@@ -76,10 +83,31 @@ def test_an_input_with_few_values_is_a_code_with_a_bin_for_each() -> None:
     assert (bins.counts, bins.null_count) == ((2, 1, 1), 1)
 
 
-def test_contributions_are_averaged_over_requests(model: Trained) -> None:
+def test_contributions_up_and_down_do_not_cancel_out(table: pa.Table) -> None:
+    class UpAndDown:
+        version, asked = "v", 0
+
+        def recommend(self, user: int, k: int, features: FeatureValues) -> Scored:
+            self.asked += 1
+            sign = 1.0 if self.asked % 2 else -1.0
+            return Scored(("i",), (1.0,), {"a": 1.0, "b": 1.0}, {"a": 3.0 * sign, "b": 0.5})
+
+    events = events_from(table)
+    bins = reference.reference_of(UpAndDown(), ClickHistory(events), events, seed=1)
+    assert {one.feature: one.mean_contribution for one in bins} == {"a": 3.0, "b": 0.5}
+
+
+def test_what_training_says_of_contributions_is_what_attribution_compares_with(
+    tmp_path: Path, model: Trained
+) -> None:
+    manifest = publish(tmp_path, model, arm="primary", parent="", work_id="", now_s=1e9)
+    tally = AttributionTally()
+    row = model_row(manifest, "primary", "file:///m")
+    tally.update(BatchView(MODEL, 0, batch_from_rows(MODEL, [row])))
+    means = tally.references["primary"].means
     said = {bins.feature: bins.mean_contribution for bins in model.reference}
-    assert said["recent_affinity"] is not None
-    assert said["recent_affinity"] != 0.0
+    assert means == {name: mean for name, mean in said.items() if mean is not None}
+    assert means["recent_affinity"] > 0.0
 
 
 def test_a_version_of_before_covariances_still_loads(tmp_path, model: Trained) -> None:

@@ -81,6 +81,18 @@ def test_faults_that_are_on_together_add_up() -> None:
     assert now.null_share == {"a": 0.3}
 
 
+def test_a_fault_of_one_segment_says_whose_it_is() -> None:
+    ios = (("platform", "ios"),)
+    faults = [
+        SlowPrimary(at_s=0.0, for_s=9.0, where=ios),
+        Errors(at_s=0.0, for_s=9.0, where=(("platform", "web"),)),
+        FAULTS["ctr_collapse"](at_s=0.0, for_s=9.0, where=ios),
+    ]
+    arm = conditions_at(faults, 5.0).of("primary")
+    assert (arm.delay_where, arm.error_where, arm.click_where) == (ios, (("platform", "web"),), ios)
+    assert faults[0].truth(0.0).cause == "every answer of the primary waits, of platform=ios alone"
+
+
 def test_a_drift_grows_along_its_ramp() -> None:
     fault = InputDrift(at_s=100.0, for_s=500.0, size_sd=2.0, ramp_s=200.0)
     (shift,) = conditions_at([fault], 100.0).shifts

@@ -53,6 +53,19 @@ CASES = {
         ":5: service: is ['a']; accepted: a mapping with routers, arms, local, features_every, "
         "train, adopt, detect_dead, inputs",
     ),
+    "a fault of a segment there is not": (
+        "faults:\n  - errors: {at: 60s, for: 60s, where: {country: br}}",
+        ":6: faults[1].errors.where: names 'country'; accepted: platform",
+    ),
+    "a fault of a value there is not": (
+        "faults:\n  - errors: {at: 60s, for: 60s, where: {platform: tv}}",
+        ":6: faults[1].errors.where.platform: is 'tv'; accepted: ios, android, web",
+    ),
+    "a segment without a value": (
+        "faults:\n  - errors: {at: 60s, for: 60s, where: platform}",
+        ":6: faults[1].errors.where: is 'platform'; accepted: segments and their values, like "
+        "{platform: ios}",
+    ),
     "a fault on the arm inside the router": (
         "faults:\n  - errors: {at: 60s, for: 60s, arm: fallback, share: 50%}",
         ":6: faults[1].errors.arm: fallback answers inside the router's process, which no fault "
@@ -86,8 +99,8 @@ CASES = {
     ),
     "unknown parameter": (
         "faults:\n  - slow_primary: {at: 1m, for: 1m, dely: 4ms}",
-        ":6: faults[1].slow_primary.dely: unknown; did you mean delay? accepted: at, for, arm, "
-        "delay",
+        ":6: faults[1].slow_primary.dely: unknown; did you mean delay? accepted: at, for, "
+        "where, arm, delay",
     ),
     "missing parameter": (
         "faults:\n  - errors: {at: 1m}",
@@ -151,7 +164,8 @@ CASES = {
     ),
     "unknown expectation": (
         "expect: [{quite: {}}]",
-        ":5: expect[1].quite: unknown; did you mean quiet? accepted: acts, recovers, quiet, serves",
+        ":5: expect[1].quite: unknown; did you mean quiet? accepted: acts, explains, recovers, "
+        "quiet, serves",
     ),
     "key twice": ("why: again", ":5: 'why' is given twice (first in line 3); accepted: once"),
     "second document": (

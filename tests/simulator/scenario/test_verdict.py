@@ -114,6 +114,23 @@ def test_another_action_or_playbook_or_a_shadow_is_not_it() -> None:
     assert not judged.met
 
 
+@pytest.mark.parametrize(
+    ("causes", "met"),
+    [
+        (["platform=ios", "arm=primary"], True),
+        (["country=br & platform=ios"], True),
+        (["arm=primary", "platform=ios"], False),
+        ([], False),
+    ],
+)
+def test_an_explanation_is_judged_by_its_first_cause(causes: list[str], met: bool) -> None:
+    details = {"causes": [{"what": what} for what in causes]}
+    records = [_record("explained", 71.0, details=details)]
+    (judged,) = _judged(_scenario({"explains": {"by": "platform=ios"}}), records)
+    assert judged.met == met
+    assert judged.sentence.endswith("expected first by platform=ios")
+
+
 CLAIM = [{"owner": "i-slow-primary", "kind": "route"}]
 
 

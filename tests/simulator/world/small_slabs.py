@@ -225,6 +225,8 @@ def random_conditions(random: np.random.Generator) -> Conditions:
                 delay_share=float(random.choice([0.1, 0.4, 1.0])),
                 error_share=float(random.choice([0.05, 0.4, 1.0])) if maybe(0.3) else 0.0,
                 dead_replicas=int(random.integers(0, 4)) if maybe(0.3) else 0,
+                delay_where=(("platform", "ios"), ("country", "de")) if maybe(0.3) else (),
+                error_where=(("platform", "web"),) if maybe(0.3) else (),
             )
             for name in ("primary", "challenger")
         },

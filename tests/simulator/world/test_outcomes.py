@@ -11,7 +11,7 @@ from controller.ports import GENESIS
 from controller.settings import Settings
 from controller.telemetry.schema import OUTCOME, SERVED
 from simulator.spec import MONDAY_S, Traffic, Users, WorldSpec
-from simulator.world.conditions import ArmConditions, Conditions
+from simulator.world.conditions import ArmConditions, Conditions, InputShift
 from simulator.world.world import World
 
 SETTINGS = Settings()
@@ -19,7 +19,7 @@ SECONDS = 240
 
 
 def told(
-    users: Users, conditions: Conditions | None = None, from_s: int = 0
+    users: Users, conditions: Conditions | None = None, from_s: int = 0, seconds: int = SECONDS
 ) -> tuple[World, dict[str, list[dict[str, Any]]]]:
     spec = WorldSpec(traffic=Traffic(rate_per_s=30.0), users=users)
     held = conditions or Conditions()
@@ -30,7 +30,7 @@ def told(
     plan = SETTINGS.baseline_plan(GENESIS)
     world = World(SETTINGS, spec, 5, at, (from_s * 1_000_000,), (), plan)
     found: dict[str, list[dict[str, Any]]] = {SERVED: [], OUTCOME: []}
-    for second in range(1, SECONDS + 1):
+    for second in range(1, seconds + 1):
         for delivery in world.second(second):
             if delivery.topic in found:
                 rows = delivery.batch.to_pylist()
@@ -95,6 +95,21 @@ def test_a_click_log_that_takes_nothing_hears_nothing() -> None:
     assert found[OUTCOME]
     assert max(row["received_at_s"] for row in found[OUTCOME]) < MONDAY_S + 100.0
     assert world.counts.clicked > 1.5 * len(found[OUTCOME])
+
+
+def test_what_is_wrong_with_one_segment_spares_the_others() -> None:
+    ios, web = (("platform", "ios"),), (("platform", "web"),)
+    wrong = Conditions(
+        arms={"primary": ArmConditions(click_factor=0.0, click_where=ios)},
+        shifts=(InputShift(since_s=0.0, size_sd=50.0, where=web),),
+    )
+    _, found = told(Users(users=200, items=200, ctr=0.2), wrong, seconds=30)
+    clicked = {row["segment.platform"] for row in found[OUTCOME] if row["arm"] == "primary"}
+    assert clicked == {"android", "web"}
+    for row in found[SERVED]:
+        if row["inputs"]:
+            is_off = np.mean([each["value"] for each in row["inputs"]]) > 10.0
+            assert is_off == (row["segment.platform"] == "web")
 
 
 def test_the_factor_of_the_arm_that_answers_moves_its_clicks() -> None:

@@ -212,6 +212,12 @@ def test_replicas_models_and_features_are_reported() -> None:
     arms = [row for row in reports if row["kind"] == "arm"]
     assert {row["arm"] for row in arms} == {"primary"}
     assert all(row["plan_epoch"] is None for row in arms)
+    of_primary = [r for r in rows(told, SERVED) if r["served_by"] == "primary"]
+    assert {row["cpu_ms"] > 0.0 for row in of_primary if row["cache"] == "miss"} == {True}
+    assert {row["cpu_ms"] for row in of_primary if row["cache"] == "hit"} <= {0.0}
+    cores_s = sum(row["cpu_share"] for row in arms)
+    assert cores_s == pytest.approx(sum(row["cpu_ms"] for row in of_primary) / 1e3, rel=0.02)
+    assert all(0.0 <= row["cpu_share"] < 0.1 and row["memory_mb"] > 0.0 for row in routers)
     models = rows(told, MODEL)
     assert [row["at_s"] - MONDAY_S for row in models] == [1.0, 31.0, 61.0]
     assert all(sum(each["counts"]) >= 50_000 for row in models for each in row["reference"])
