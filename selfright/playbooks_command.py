@@ -1,4 +1,4 @@
-"""`selfright playbooks check | show | prove | test`: playbooks without a running system."""
+"""`selfright playbooks check | show | rule | schema | prove | test`: without a running system."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from controller.atomic_file import write_atomically
 from controller.errors import BadInput
 from controller.language.findings import Finding
+from controller.language.json_schema import playbook_schema
 from controller.language.loading import check, playbook_files, playbook_from_file
+from controller.language.rules import all_pages, rule_page
 from controller.language.sentences import describe
+from controller.language.vocabulary import Vocabulary
 from controller.monitors.layers import catalogue_of
 from selfright.playbooks_test_command import rehearse_command
 from selfright.prove_command import prove_command
@@ -34,6 +38,11 @@ SettingsFile = Annotated[
 
 app.command("prove")(prove_command)
 app.command("test")(rehearse_command)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group `playbooks` to ``parent``."""
+    parent.add_typer(app, name="playbooks")
 
 
 @app.command("check")
@@ -70,6 +79,42 @@ def show_command(
     console.print(Text(title, style="bold"))
     for line in lines:
         console.print(Text(line))
+
+
+@app.command("rule")
+def rule_command(
+    rule: Annotated[str, typer.Argument(help="Like P031; without it, all as Markdown.")] = "",
+) -> None:
+    """Say why a rule of `check` is there, with an example it refuses and one it accepts."""
+    with one_line_errors():
+        typer.echo(rule_page(rule) if rule else all_pages(), nl=False)
+
+
+@app.command("schema")
+def schema_command(
+    settings: SettingsFile = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A file to write. Default: standard output.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a playbook, so that an editor completes and checks one."""
+    with one_line_errors():
+        known = settings_at_hand(settings)
+        schema = playbook_schema(Vocabulary.of(known, catalogue_of(known)))
+        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        if output is None:
+            typer.echo(text, nl=False)
+        else:
+            _write(output, text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        what = f"cannot be written: {reason}; accepted: a place that can"
+        raise BadInput(what, file=str(path)) from None
 
 
 def _print_findings(findings: Sequence[Finding], file_count: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +13,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from controller.core.readings import Catalogue
 from controller.core.wording import duration
 from controller.errors import BadInput
 from controller.language.loading import playbook_files, playbooks_from_files
 from controller.monitors.layers import catalogue_of
 from controller.proving.explore import Counterexample, Proof, prove
 from controller.proving.properties import PROPERTIES
-from controller.proving.run import START_S, subject_of
+from controller.proving.run import START_S, Subject, subject_of
+from controller.rehearsal.counterexample import as_rehearsal
+from controller.rehearsal.writing import rehearsal_text
 from selfright.settings_at_hand import settings_at_hand
 from selfright.terminal import one_line_errors
 from selfright.virtual_simulation import progress_bar
@@ -28,6 +32,9 @@ def prove_command(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of YAML files.")],
     settings: Annotated[
         Path | None, typer.Option(help="Arms, feature groups, limits. Default: ./selfright.yaml")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Save each counterexample there as a playbook test.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -42,12 +49,30 @@ def prove_command(
     subject = subject_of(playbooks, known.for_judge(catalogue))
     with progress_bar("proving") as on_progress:
         proof = prove(subject, on_progress)
+    if save is not None:
+        with one_line_errors():
+            _save(proof, subject, files, catalogue, save)
     if as_json:
         sys.stdout.write(json.dumps(_document(proof)) + "\n")
     else:
         _print(proof, len(playbooks))
     if proof.counterexamples:
         raise typer.Exit(1)
+
+
+def _save(
+    proof: Proof, subject: Subject, files: Sequence[Path], catalogue: Catalogue, folder: Path
+) -> None:
+    """A saved test expects what happens now: mend the playbooks, and it fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = tuple(os.path.relpath(file, folder) for file in files)
+        for number, each in enumerate(proof.counterexamples, 1):
+            test = as_rehearsal(each, subject, names, catalogue)
+            path = folder / f"{each.fault.property}-{number}.yaml"
+            path.write_text(rehearsal_text(test, each.fault.sentence), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot be written: {error.strerror}", file=str(folder)) from None
 
 
 def timeline(counterexample: Counterexample) -> Iterator[tuple[float, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from selfright.command import app
+from selfright.command import command_for
 
 SHIPPED = Path(__file__).parents[2] / "playbooks"
 HEAD = (
@@ -28,7 +28,9 @@ TOLD = (
 def proof_of(folder: Path, *playbooks: str) -> dict[str, Any]:
     for n, text in enumerate(playbooks):
         (folder / f"book_{n}.yaml").write_text(text)
-    outcome = CliRunner().invoke(app, ["playbooks", "prove", str(folder), "--json"])
+    outcome = CliRunner().invoke(
+        command_for(["playbooks"]), ["playbooks", "prove", str(folder), "--json"]
+    )
     assert outcome.exit_code == 1, outcome.output
     document: dict[str, Any] = json.loads(outcome.stdout)
     return document
@@ -40,7 +42,7 @@ def broken(document: dict[str, Any], of: str) -> dict[str, Any]:
 
 
 def test_the_shipped_playbooks_have_no_counterexample() -> None:
-    outcome = CliRunner().invoke(app, ["playbooks", "prove", str(SHIPPED)])
+    outcome = CliRunner().invoke(command_for(["playbooks"]), ["playbooks", "prove", str(SHIPPED)])
     assert outcome.exit_code == 0, outcome.output
     assert "no counterexample among" in outcome.stdout
 
@@ -85,6 +87,20 @@ def test_a_return_into_a_dead_arm_is_found(tmp_path: Path) -> None:
     assert "traffic is returned into primary, which is dead" in found["sentence"]
 
 
+def test_a_counterexample_is_saved_as_a_playbook_test_that_shows_it(tmp_path: Path) -> None:
+    dead_end = (
+        HEAD + "playbook: dead-end\n" + FAILS + DRAIN
+        + "clear_when: arm_rate_per_s{arm=primary} > 10/s for 60s\n"
+    )  # fmt: skip
+    (tmp_path / "dead_end.yaml").write_text(dead_end)
+    saved = tmp_path / "saved"
+    arguments = ["playbooks", "prove", str(tmp_path), "--save", str(saved)]
+    assert CliRunner().invoke(command_for(["playbooks"]), arguments).exit_code == 1
+    assert [path.name for path in sorted(saved.iterdir())] == ["dead-arm-1.yaml", "ends-2.yaml"]
+    shown = CliRunner().invoke(command_for(["playbooks"]), ["playbooks", "test", str(saved)])
+    assert shown.exit_code == 0, shown.output
+
+
 def test_traffic_that_stays_on_a_dead_arm_untold_is_found(tmp_path: Path) -> None:
     well = (
         HEAD
@@ -105,7 +121,7 @@ def test_a_set_that_does_not_load_is_refused_in_one_line(
     tmp_path: Path, text: str, said: str
 ) -> None:
     (tmp_path / "book_0.yaml").write_text(text)
-    outcome = CliRunner().invoke(app, ["playbooks", "prove", str(tmp_path)])
+    outcome = CliRunner().invoke(command_for(["playbooks"]), ["playbooks", "prove", str(tmp_path)])
     assert outcome.exit_code == 2
     assert said in outcome.output
     assert outcome.output.strip().count("\n") == 0
