@@ -21,8 +21,15 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## the whole loop, live, in under three minutes
 	$(BIN)/selfright demo $(if $(RATINGS),--ratings $(RATINGS))
 
-test: setup ## everything CI runs
-	$(BIN)/python -m pytest
+test: setup ## everything CI runs: live tests mostly wait, so the others compute meanwhile
+	@logs=$$(mktemp -d); failed=; \
+	nice -n 15 $(BIN)/python -m pytest -m "not live" >$$logs/computing 2>&1 & computing=$$!; \
+	$(BIN)/python -m pytest -m "live and not ray" >$$logs/servers 2>&1 & servers=$$!; \
+	trap 'kill $$computing $$servers 2>/dev/null; rm -rf $$logs' EXIT; trap 'exit 130' INT TERM; \
+	echo "tests on Ray:"; $(BIN)/python -m pytest -m ray || failed=1; \
+	wait $$servers || failed=1; echo "tests on brokers and Redis:"; cat $$logs/servers; \
+	wait $$computing || failed=1; echo "all other tests:"; cat $$logs/computing; \
+	test -z "$$failed"
 
 lint: setup ## style, types, architecture
 	$(BIN)/ruff check .

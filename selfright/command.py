@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,44 +15,57 @@ from controller.errors import BadInput
 from controller.origin import check_origin
 from controller.settings import Settings
 from controller.settings_file import read_settings, resolve, with_endpoints
-from selfright import (
-    budget_command,
-    calibrate_command,
-    decisions_command,
-    demo_command,
-    operator_command,
-    playbooks_command,
-    replay_command,
-    signals_command,
-    simulate_command,
-    slo_command,
-    status_command,
-)
 from selfright.terminal import one_line_errors, refusal, say
 
-app = typer.Typer(
-    name="selfright",
-    help="A self-healing, closed-loop controller for recommendation services.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(decisions_command.app, name="decisions")
-app.add_typer(playbooks_command.app, name="playbooks")
-app.add_typer(slo_command.app, name="slo")
-for module in (
-    budget_command,
-    calibrate_command,
-    demo_command,
-    operator_command,
-    replay_command,
-    signals_command,
-    simulate_command,
-    status_command,
-):
-    module.register(app)
+COMMANDS = {
+    "budget": "budget_command",
+    "calibrate": "calibrate_command",
+    "demo": "demo_command",
+    "approve": "operator_command",
+    "reject": "operator_command",
+    "thaw": "operator_command",
+    "release": "operator_command",
+    "acknowledge": "operator_command",
+    "freeze": "operator_command",
+    "override": "operator_command",
+    "promote": "operator_command",
+    "replay": "replay_command",
+    "signals": "signals_command",
+    "simulate": "simulate_command",
+    "status": "status_command",
+    "decisions": "decisions_command",
+    "playbooks": "playbooks_command",
+    "slo": "slo_command",
+}
+"""Which module has which sub-command. `up` is here."""
 
 
-@app.command()
+def command_for(words: Sequence[str]) -> typer.Typer:
+    """The command with what ``words`` (without the program's name) need of it.
+
+    Only the module of the sub-command they name is imported: together they take seconds. For help,
+    completion and names nobody knows it is all of them.
+    """
+    app = typer.Typer(
+        name="selfright",
+        help="A self-healing, closed-loop controller for recommendation services.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.command()(up)
+    named = words[0] if words else ""
+    if named == "up":
+        app.callback()(_nothing_before)
+        return app
+    for module in dict.fromkeys([COMMANDS[named]] if named in COMMANDS else COMMANDS.values()):
+        import_module(f"selfright.{module}").register(app)
+    return app
+
+
+def _nothing_before() -> None:
+    """A group of one sub-command stays a group only with something to do before it."""
+
+
 def up(
     settings: Annotated[
         Path | None, typer.Option(help="Default: ./selfright.yaml, if there is one.")
@@ -105,7 +120,7 @@ def main() -> None:
     except BadInput as error:
         sys.exit(refusal(error))
     try:
-        code = app(standalone_mode=False)
+        code = command_for(sys.argv[1:])(standalone_mode=False)
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.exit(2)

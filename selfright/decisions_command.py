@@ -44,6 +44,11 @@ FOLLOW_EVERY_S = 0.25
 app = typer.Typer(help="The decision log.", no_args_is_help=True)
 
 
+def register(parent: typer.Typer) -> None:
+    """Add the group `decisions` to ``parent``."""
+    parent.add_typer(app, name="decisions")
+
+
 @app.command("list")
 def list_decisions(
     settings: SettingsFile = None,

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 
 from controller.errors import BadInput
 from controller.settings import Settings
-from models.bootstrap import bootstrap
 from models.errors import ModelError
 from models.registry import Registry
 from simulator.population import from_ratings, generated
@@ -35,6 +34,8 @@ def ensure_models(
     registry = Registry(settings.data_dir / "artifacts")
     if all(registry.latest(arm) for arm in settings.arms):
         return
+    from models.bootstrap import bootstrap  # noqa: PLC0415  (trains: a second to import)
+
     interactions = settings.data_dir / "interactions"
     if not any(interactions.glob("**/*.parquet")):
         say(f"making a day of history from {ratings or 'the built-in generator'}")

@@ -14,29 +14,22 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from controller.adapters.kafka_bus import KafkaBusWriter
 from controller.atomic_file import write_atomically
-from controller.errors import BadInput, Unavailable
-from controller.ports import BusWriter, PlanStore
+from controller.errors import BadInput
 from controller.settings import Settings
-from controller.shell.log_sources import pages
-from controller.shell.seal import unsealed
-from controller.telemetry.batches import encode_arrow, headers_for
-from controller.telemetry.schema import OPERATOR
+from controller.shell.commanding import Command, command_until_recorded
 from selfright.plan_access import open_store
 from selfright.running_stack import DEFAULT_DATA_DIR, find_settings
 from selfright.terminal import one_line_errors
 
 CAP_S = 30.0
-REPEAT_S = 1.0
-LOOK_S = 0.1
 LOCAL_OVERRIDE_S = 3_600.0
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -52,16 +45,6 @@ Who = Annotated[str | None, typer.Option("--who", help="In whose name (default: 
 Cap = Annotated[float, typer.Option("--wait", help="Seconds to wait for the record.", min=1.0)]
 For = Annotated[str | None, typer.Option("--for", help="For how long: 30s, 10m, 1h, 2d.")]
 Json = Annotated[bool, typer.Option("--json", help="The record that answers, as JSON.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What is published on ``.operator``."""
-
-    command_id: str
-    who: str
-    verb: str
-    target: str
 
 
 def register(app: typer.Typer) -> None:
@@ -156,48 +139,6 @@ def parse_duration_s(text: str) -> float:
     if found is None or float(found[1]) <= 0:
         raise BadInput(f"{text!r} is not a duration; accepted: 30s, 10m, 1h, 2d", field="--for")
     return float(found[1]) * _UNIT_S[found[2]]
-
-
-def command_until_recorded(
-    command: Command,
-    writer: BusWriter,
-    store: PlanStore,
-    service: str,
-    cap_s: float,
-    now_s: Callable[[], float] = time.time,
-    sleep_s: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
-    """Publish until a record names the command; that record. Raise Unavailable after the cap."""
-    deadline_s = now_s() + cap_s
-    row = {
-        "at_s": now_s(),
-        "command_id": command.command_id,
-        "who": command.who,
-        "verb": command.verb,
-        "target": command.target,
-        "expires_at_s": deadline_s,
-    }
-    value = encode_arrow(OPERATOR, [row])
-    after, seq, due_s, trouble = "-", 0, now_s(), "no record names it"
-    while (at_s := now_s()) < deadline_s:
-        if at_s >= due_s:
-            headers = headers_for(producer_id=command.command_id, producer_seq=seq, service=service)
-            if not writer.send(OPERATOR, value, headers=headers, partition=0):
-                trouble = "the bus takes no messages"
-            seq, due_s = seq + 1, at_s + REPEAT_S
-        try:
-            for store_id, line in pages(store, after):
-                after = store_id
-                document = unsealed(line)
-                if document.get("command_id") == command.command_id:
-                    return document
-        except Unavailable as error:
-            trouble = str(error)
-        sleep_s(LOOK_S)
-    raise Unavailable(
-        f"{command.verb} {command.target} was not taken up within {cap_s:g} s: {trouble} "
-        f"(command {command.command_id}); is a controller leading? see `selfright status`"
-    )
 
 
 def _simple(verb: str) -> Callable[..., None]:

@@ -44,6 +44,11 @@ class Format(StrEnum):
     PROMETHEUS = "prometheus"
 
 
+def register(parent: typer.Typer) -> None:
+    """Add the group `slo` to ``parent``."""
+    parent.add_typer(app, name="slo")
+
+
 @app.callback()
 def slo(
     context: typer.Context,

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from controller.core.state import state_to_document
 from controller.shell.log_sources import STORED_FILE
 from selfright.budget_command import left_of
-from selfright.command import app
+from selfright.command import command_for
 from tests.core.worlds import World, playbook
 
 
@@ -52,8 +52,8 @@ def test_without_a_store_it_reads_the_copy_on_disk(tmp_path: Path) -> None:
         f"version: 1\ndata_dir: {tmp_path}\nendpoints: {{redis: 'redis://127.0.0.1:1/0'}}\n"
     )
     arguments = ["budget", "--settings", str(tmp_path / "selfright.yaml")]
-    shown = CliRunner().invoke(app, arguments)
+    shown = CliRunner().invoke(command_for(["budget"]), arguments)
     assert shown.exit_code == 0, shown.output
     assert "1 fired" in shown.output
-    said = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
+    said = json.loads(CliRunner().invoke(command_for(["budget"]), [*arguments, "--json"]).output)
     assert said["playbooks"][0]["playbook"] == "slow-primary"

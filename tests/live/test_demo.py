@@ -17,7 +17,7 @@ from simulator.scenario.loading import scenario_from_file
 from simulator.scenario.shipped import find_scenario
 from simulator.virtual.run import run_scenario
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.ray]
 COMMAND = str(Path(sys.executable).parent / "selfright")
 
 

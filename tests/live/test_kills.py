@@ -18,7 +18,7 @@ import pytest
 
 from tests.live.stack import LiveStack, eventually
 
-pytestmark = [pytest.mark.live, pytest.mark.kills]
+pytestmark = [pytest.mark.live, pytest.mark.kills, pytest.mark.ray]
 LOAD = ("--rate", "25", "--duration", "8")
 
 

@@ -10,7 +10,7 @@ import pytest
 from models.registry import Registry
 from tests.live.stack import LiveStack, eventually
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.ray]
 
 PLAYBOOK = """\
 version: 1

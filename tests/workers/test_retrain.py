@@ -191,6 +191,7 @@ def test_rows_fit_their_topics(data_dir: Path, wanting: Any) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.ray
 def test_a_candidate_is_trained_on_ray_and_refused_without_a_spare_cpu(
     data_dir: Path, wanting: Any
 ) -> None:
@@ -206,6 +207,7 @@ def test_a_candidate_is_trained_on_ray_and_refused_without_a_spare_cpu(
 
 
 @pytest.mark.live
+@pytest.mark.ray
 def test_a_ray_that_is_not_there_is_a_failure_at_once(data_dir: Path, wanting: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
