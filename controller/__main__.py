@@ -7,6 +7,7 @@ with 0. SIGHUP: check the playbooks again. Bad input: one line and 2.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -87,6 +88,9 @@ def run(settings: Settings, *, dry_run: bool) -> None:
         shell = Shell(settings.for_judge(monitors.catalogue), _holder(), _code(), ports)
         parts.callback(shell.close)
         _say_ready(folder, parts)
+        # What is there now stays: the collector need not go through it again and again.
+        gc.collect()
+        gc.freeze()
         while not stopping[0]:
             shell.run_tick()
 

@@ -8,9 +8,13 @@ from pathlib import Path
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace ``path`` whole. ``durable``: on disk when this returns. Raise OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as stream:
+    try:
+        stream = fresh.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = fresh.open("wb")
+    with stream:
         stream.write(content)
         if durable:
             stream.flush()

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from controller.core.approvers import OWNER, Approvers
 from controller.core.limits import Limits, Rate
 from controller.core.plan import ArmPlan, Plan
 from controller.core.readings import Catalogue
@@ -20,9 +21,12 @@ from controller.core.settings import ArmSettings, JudgeSettings
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")]
+PERSON_PATTERN = r"^\w[\w .@+\-]{0,63}$"
+Person = Annotated[str, Field(pattern=PERSON_PATTERN)]
 
 REDIS_PASSWORD_ENV = "SELFRIGHT_REDIS_PASSWORD"  # noqa: S105  (a name, not a secret)
 TOKEN_KEY_ENV = "SELFRIGHT_TOKEN_KEY"  # noqa: S105
+OPERATOR_TOKEN_ENV = "SELFRIGHT_OPERATOR_TOKEN"  # noqa: S105
 
 
 _HOST_PORT = re.compile(r"[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
@@ -60,6 +64,10 @@ class Endpoints(_Strict):
     http_port: int = Field(default=8000, ge=0, le=65_535)
     metrics_port: int = Field(default=9464, ge=0, le=65_535)
     """Prometheus port of the controller, on loopback. 0: a free one."""
+    operator_host: str = "127.0.0.1"
+    operator_port: int = Field(default=0, ge=0, le=65_535)
+    """The controller's door for people, open where its token is in the environment. 0: a free
+    one, written to ``DATA_DIR/run/operator.json``."""
 
     @field_validator("kafka")
     @classmethod
@@ -234,6 +242,14 @@ class Settings(_Strict):
     remind_after_s: Seconds = 14_400.0
     """The owner of a playbook is told once of an incident that is open for so long."""
     limits: ServiceLimits = ServiceLimits()
+    approvers: dict[Name, tuple[Person, ...]] = {}
+    """Role to the names of the people in it."""
+    approval_roles: dict[
+        Literal["traffic", "capacity", "work", "models", "default"],
+        Annotated[tuple[Person, ...], Field(min_length=1)],
+    ] = {}
+    """Budget class of an action to who may approve it: names, roles, or ``owner``, the playbook's
+    own. ``default`` is for the other classes; without it they are everybody's."""
 
     @model_validator(mode="after")
     def _arms_fit_together(self) -> Settings:
@@ -241,6 +257,12 @@ class Settings(_Strict):
             raise ValueError(f"fallback_arm {self.fallback_arm!r} is not one of {list(self.arms)}")
         if abs(sum(arm.share for arm in self.arms.values()) - 1.0) > 1e-9:
             raise ValueError("the shares of all arms must sum to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _owner_is_no_role(self) -> Settings:
+        if OWNER in self.approvers:
+            raise ValueError(f"approvers: {OWNER!r} means a playbook's owner; name it otherwise")
         return self
 
     @property
@@ -300,4 +322,5 @@ class Settings(_Strict):
             oscillation_limit=self.oscillation_limit,
             remind_after_s=self.remind_after_s,
             limits=self.limits.for_judge(),
+            approvers=Approvers(dict(self.approvers), dict(self.approval_roles)),
         )

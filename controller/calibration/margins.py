@@ -79,7 +79,7 @@ def _leaf(
     margin = np.where(margin == 0.0, side, margin)
     if policy is NoData.ACT:
         margin, unknown = np.where(unknown, TINY, margin), np.zeros_like(unknown)
-    ticks = math.ceil(leaf.for_s) + 1
+    ticks = leaf.for_ticks or math.ceil(leaf.for_s) + 1
     if ticks == 1 or not margin.size:
         return _Score(margin, unknown)
     held = _trailing_least(np.where(unknown, math.inf, margin), ticks)

@@ -227,7 +227,7 @@ def _expectations(draft: Draft, moves: list[tuple[int, Move]]) -> tuple[Expectat
 def _without_spans(condition: Condition) -> Condition:
     match condition:
         case Comparison():
-            return replace(condition, for_s=0.0)
+            return replace(condition, for_s=0.0, for_ticks=0, times=0)
         case Not():
             return Not(_without_spans(condition.condition))
         case All():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from controller.core.acting import act
+from controller.core.actions import BUDGET_CLASSES, PEOPLE
 from controller.core.approvals import carry_out_promotion, withdraw
+from controller.core.approvers import DEFAULT, MODELS, not_an_approver
 from controller.core.claims import Claim
 from controller.core.draft import Draft
 from controller.core.facts import Operator
 from controller.core.guards import beyond_safety, frozen, rung_refusals
 from controller.core.phases import Event, Phase, follow
+from controller.core.playbook import Move
 from controller.core.state import COMMANDS_LIMIT, OVERRIDES_LIMIT, Approval
 from controller.core.track_record import REJECTED
 from controller.core.wording import percent
@@ -29,12 +32,12 @@ def obey(draft: Draft, command: Operator) -> None:
     """Carry out one command, or record why not. Repeated ids never get as far as the inbox."""
     commands = (*draft.state.commands, command.command_id)[-COMMANDS_LIMIT:]
     draft.state = replace(draft.state, commands=commands)
-    verb = _VERBS.get(command.verb)
+    verb = VERBS.get(command.verb)
     try:
         if command.expires_at_s < draft.at_s:
             raise CommandRefused("it expired before it could be carried out")
         if verb is None:
-            raise CommandRefused(f"the verbs are {', '.join(_VERBS)}")
+            raise CommandRefused(f"the verbs are {', '.join(VERBS)}")
         said = verb(draft, command)
     except CommandRefused as refused:
         _answer(draft, command, f"refused: {refused}", accepted=False)
@@ -57,7 +60,7 @@ def _answer(draft: Draft, command: Operator, said: str, *, accepted: bool) -> No
 
 
 def _approve(draft: Draft, command: Operator) -> str:
-    approval = _approval(draft, command.target)
+    approval = _decided_by(draft, command)
     if approval.kind != "act":
         refused = carry_out_promotion(draft, approval, command.who)
         if refused:
@@ -82,7 +85,7 @@ def _approve(draft: Draft, command: Operator) -> str:
 
 
 def _reject(draft: Draft, command: Operator) -> str:
-    approval = _approval(draft, command.target)
+    approval = _decided_by(draft, command)
     withdraw(draft, approval)
     for incident in draft.state.incidents:
         if incident.id == approval.incident and incident.phase is Phase.OPENED:
@@ -157,6 +160,9 @@ def _promote(draft: Draft, command: Operator) -> str:
     version, colon, arm = command.target.rpartition(":")
     if not colon:
         raise CommandRefused("the target is VERSION:ARM")
+    may_not = not_an_approver(draft.settings.approvers, command.who, (MODELS,))
+    if may_not:
+        raise CommandRefused(may_not)
     asked = Approval(
         id=f"{command.command_id}-promote",
         kind="promote",
@@ -186,7 +192,7 @@ def _acknowledge(draft: Draft, command: Operator) -> str:
     raise CommandRefused(f"there is no such open incident; open: {known}")
 
 
-_VERBS: Mapping[str, Callable[[Draft, Operator], str]] = {
+VERBS: Mapping[str, Callable[[Draft, Operator], str]] = {
     "approve": _approve,
     "reject": _reject,
     "freeze": _freeze,
@@ -198,12 +204,39 @@ _VERBS: Mapping[str, Callable[[Draft, Operator], str]] = {
 }
 
 
+def _decided_by(draft: Draft, command: Operator) -> Approval:
+    """The approval the command names, if who said it may decide on it."""
+    approval = _approval(draft, command.target)
+    incident = next((i for i in draft.state.incidents if i.id == approval.incident), None)
+    asks_to_act = approval.kind == "act" and incident is not None
+    rungs = incident.playbook.rungs if incident is not None else ()
+    classes = _classes(rungs[0] if rungs else ()) if asks_to_act else (MODELS,)
+    owner = incident.playbook.owner if incident is not None else _owner(draft, approval.playbook)
+    may_not = not_an_approver(draft.settings.approvers, command.who, classes, owner)
+    if may_not:
+        raise CommandRefused(may_not)
+    return approval
+
+
 def _approval(draft: Draft, id_: str) -> Approval:
     for approval in draft.state.approvals:
         if approval.id == id_:
             return approval
     known = ", ".join(each.id for each in draft.state.approvals) or "none"
     raise CommandRefused(f"there is no such approval; open: {known}")
+
+
+def _classes(moves: Sequence[Move]) -> tuple[str, ...]:
+    """The budget classes of what these moves do; telling people needs the default's word only."""
+    found = {BUDGET_CLASSES[type(move.action)] for move in moves} - {PEOPLE}
+    return tuple(sorted(found)) or (DEFAULT,)
+
+
+def _owner(draft: Draft, playbook: str) -> str:
+    """Of a loaded playbook; an approval to promote outlives its incident."""
+    config = draft.state.config
+    loaded = config.playbooks if config is not None else ()
+    return next((each.owner for each in loaded if each.name == playbook), "")
 
 
 def _playbook_names(draft: Draft) -> set[str]:

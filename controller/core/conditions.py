@@ -10,7 +10,6 @@ import math
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,17 +18,35 @@ from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, 
 from controller.core.readings import Reading, Readings, ReadingState, SignalKey
 from controller.core.records import SeenCondition
 from controller.core.settings import JudgeSettings
+from controller.core.timers import (
+    RESTING,
+    TOLERANCE,
+    Timer,
+    Truth,
+    advance,
+    assumed_met,
+    so_far,
+    span_s,
+    strictly_met,
+)
 from controller.core.wording import comparison_sentence
 
-TOLERANCE = 1e-6
+__all__ = [
+    "GAP_TICKS",
+    "TOLERANCE",
+    "Evaluation",
+    "Look",
+    "Sight",
+    "Timer",
+    "Truth",
+    "comparisons",
+    "evaluate",
+    "key_of",
+    "mark_paged",
+]
+
 GAP_TICKS = 3.0
-"""A gap of more than these restarts every `for`."""
-
-
-class Truth(StrEnum):
-    MET = "met"
-    NOT_MET = "not met"
-    UNKNOWN = "unknown"
+"""A gap of more than these restarts every `for` and every count."""
 
 
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -38,23 +55,6 @@ _OPPOSITE = {
     Truth.NOT_MET: Truth.MET,
     Truth.UNKNOWN: Truth.UNKNOWN,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """How long one comparison has been true, by ok readings and by what may be assumed."""
-
-    held_s: float | None = None
-    """None: not running. Counts only what ok readings showed."""
-    assumed_s: float | None = None
-    """The same, running on over unknown ticks where no_data is `act`."""
-    paused: bool = False
-    """Stopped without a reset: unknown, where no_data is `hold`."""
-    unknown_s: float | None = None
-    paged: bool = False
-
-
-_RESTING = Timer()
 
 
 class Look(NamedTuple):
@@ -121,7 +121,7 @@ def evaluate(condition: Condition, timers: tuple[Timer, ...], sight: Sight) -> E
     """Evaluate at one tick. ``timers`` of another shape than the condition start afresh."""
     keys = _keys_in(ById(condition), ById(sight.settings))
     if len(timers) != len(keys):
-        timers = (_RESTING,) * len(keys)
+        timers = (RESTING,) * len(keys)
     walk = _Walk(sight, keys, timers)
     three = walk.visit(condition, negated=False)
     return Evaluation(
@@ -203,13 +203,13 @@ class _Walk:
         reading = sight.readings.get(key)
         state, note = _believe(reading, sight.since_s)
         now = _compare(leaf, reading, state)
-        timer = _advance(self._before[len(self.timers)], now, policy, sight.elapsed_s)
+        timer = advance(leaf, self._before[len(self.timers)], now, policy, sight.elapsed_s)
         three = _verdict(leaf, now, state, policy, timer, negated=negated)
         if (
             policy is NoData.ESCALATE
             and not timer.paged
             and timer.unknown_s is not None
-            and timer.unknown_s >= leaf.for_s + key.window_s - TOLERANCE
+            and timer.unknown_s >= span_s(leaf, sight.settings.tick_s) + key.window_s - TOLERANCE
         ):
             self.overdue.append(len(self.timers))
         self.timers.append(timer)
@@ -254,29 +254,6 @@ def _compare(leaf: Comparison, reading: Reading | None, state: str) -> Truth:
     return Truth.MET if _COMPARE[leaf.op](reading.value, leaf.threshold) else Truth.NOT_MET
 
 
-def _advance(timer: Timer, now: Truth, policy: NoData, elapsed_s: float | None) -> Timer:
-    """The timer after this tick; ``elapsed_s`` None restarts it."""
-    if elapsed_s is None:
-        timer = Timer(paged=timer.paged)
-    step_s = elapsed_s or 0.0
-    if now is Truth.NOT_MET:
-        return _RESTING
-    if now is Truth.MET:
-        held_s = _longer(timer.held_s, 0.0 if timer.paused else step_s)
-        assumed_s = _longer(timer.assumed_s, step_s) if policy is NoData.ACT else held_s
-        return Timer(held_s, assumed_s)
-    unknown_s = _longer(timer.unknown_s, step_s)
-    if policy is NoData.HOLD:
-        return Timer(timer.held_s, timer.assumed_s, True, unknown_s, timer.paged)
-    if policy is NoData.ACT:
-        return Timer(None, _longer(timer.assumed_s, step_s), False, unknown_s, timer.paged)
-    return Timer(None, None, False, unknown_s, timer.paged)
-
-
-def _longer(held_s: float | None, step_s: float) -> float:
-    return 0.0 if held_s is None else round(held_s + step_s, 6)
-
-
 def _verdict(
     leaf: Comparison, now: Truth, state: str, policy: NoData, timer: Timer, *, negated: bool
 ) -> _Three:
@@ -288,8 +265,8 @@ def _verdict(
         return _Three(Truth.UNKNOWN, _assume(leaf, policy, timer, negated), Truth.UNKNOWN)
     if now is Truth.NOT_MET:  # nearly always, and then no timer runs
         return _THREE_NOT_MET
-    strict = _long_enough(timer.held_s, leaf.for_s)
-    assumed = _long_enough(timer.assumed_s, leaf.for_s) if policy is NoData.ACT else strict
+    strict = _truth(strictly_met(leaf, timer))
+    assumed = _truth(assumed_met(leaf, timer)) if policy is NoData.ACT else strict
     return _Three(strict, assumed, strict)
 
 
@@ -298,11 +275,11 @@ def _assume(leaf: Comparison, policy: NoData, timer: Timer, negated: bool) -> Tr
         return Truth.UNKNOWN
     if negated:
         return Truth.NOT_MET
-    return _long_enough(timer.assumed_s, leaf.for_s)
+    return _truth(assumed_met(leaf, timer))
 
 
-def _long_enough(held_s: float | None, for_s: float) -> Truth:
-    return Truth.MET if held_s is not None and held_s >= for_s - TOLERANCE else Truth.NOT_MET
+def _truth(met: bool) -> Truth:
+    return Truth.MET if met else Truth.NOT_MET
 
 
 def _seen(look: Look) -> SeenCondition:
@@ -326,6 +303,6 @@ def _seen(look: Look) -> SeenCondition:
         state=state,
         held_s=held_s,
         sentence=comparison_sentence(
-            leaf, value, state, look.note, sample_size, held_s, look.settings
+            leaf, value, state, look.note, sample_size, so_far(leaf, look.timer), look.settings
         ),
     )

@@ -43,7 +43,8 @@ class Loaded:
     """Playbooks and the parts of the settings the judge needs, as of now.
 
     ``settings`` is the document of `controller.core.settings.JudgeSettings`. ``code`` is the
-    version of the program, so that a replay can name the code it compares with.
+    version of the program, so that a replay can name the code it compares with. ``bundle`` is the
+    sha256 over the playbooks' names and hashes; empty in journals of releases that did not say it.
     """
 
     seq: int
@@ -51,6 +52,7 @@ class Loaded:
     playbooks: tuple[Playbook, ...]
     settings: Mapping[str, Any]
     code: str
+    bundle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from controller.core.approvals import withdraw
 from controller.core.baseline import reconcile
+from controller.core.bundles import tell_bundle
 from controller.core.by_id import ById
 from controller.core.draft import Draft
 from controller.core.phases import Event, Phase, follow
@@ -19,6 +20,7 @@ from controller.core.working import expire_work
 def keep_house(draft: Draft) -> None:
     """Everything that is due at this tick, before anything is decided."""
     apply_settings(draft)
+    tell_bundle(draft)
     _end_freezes(draft)
     _end_claimed_freezes(draft)
     _end_overrides(draft)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.core.baseline import seed
+from controller.core.bundles import note_first_bundle, tell_bundle, under_bundle
 from controller.core.draft import Draft
 from controller.core.facts import Elected, Fate
 from controller.core.housekeeping import apply_settings
@@ -33,6 +34,7 @@ def lead(state: JudgeState, fact: Elected) -> Draft:
         inbox=(),
         baseline=stored.baseline or seed(state.config.settings),
     )
+    taken = note_first_bundle(taken)
     draft = Draft(taken, fact.at_s)
     for incident in taken.incidents:
         draft.put(_restarted(draft, incident))
@@ -41,15 +43,17 @@ def lead(state: JudgeState, fact: Elected) -> Draft:
     first = "; the first of this service" if fact.state is None else ""
     draft.record(
         "elected",
-        f"{fact.holder} leads epoch {fact.epoch} with {incidents}{first}",
+        f"{fact.holder} leads epoch {fact.epoch} with {incidents}{first}{under_bundle(taken)}",
         details={
             "holder": fact.holder,
             "code": state.config.code,
             "playbooks": {each.name: each.sha256 for each in state.config.playbooks},
             "incidents": [incident.id for incident in taken.incidents],
+            **({"bundle": state.config.bundle} if state.config.bundle else {}),
         },
     )
     apply_settings(draft)
+    tell_bundle(draft)
     return draft
 
 

@@ -50,7 +50,10 @@ class Comparison:
     """A leaf. ``anomaly(x) rarer than 1 per 30d`` reads as ``anomaly(x) < 1/2592000``.
 
     ``for_s`` = true at every tick of a span of at least that long (2 s = 3 ticks at 1 s).
-    ``no_data`` overrides the playbook's policy. ``text`` is what the author wrote.
+    ``for_ticks`` = true at so many ticks in a row. ``times``, ``times_within_s`` = it became true
+    for that time, counted over the last so many seconds, both ends included, and still is. At most
+    one of the three is asked for; 0 is not asked. ``no_data`` overrides the playbook's policy.
+    ``text`` is what the author wrote.
     """
 
     quantity: Quantity
@@ -60,6 +63,9 @@ class Comparison:
     for_s: float
     text: str
     no_data: NoData | None = None
+    for_ticks: int = 0
+    times: int = 0
+    times_within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

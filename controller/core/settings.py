@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.core.approvers import Approvers
 from controller.core.documents import decode, encode
 from controller.core.limits import Limits
 
@@ -47,6 +48,7 @@ class JudgeSettings:
     remind_after_s: float = 14_400.0
     """An incident open for so long is told to its owner, once."""
     limits: Limits = field(default_factory=Limits)
+    approvers: Approvers = field(default_factory=Approvers)
 
 
 def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
@@ -77,6 +79,7 @@ def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
         "tick_s": settings.tick_s,
         "remind_after_s": settings.remind_after_s,
         "limits": encode(Limits, settings.limits),
+        "approvers": encode(Approvers, settings.approvers),
     }
 
 
@@ -87,4 +90,6 @@ def settings_from_document(document: Mapping[str, Any]) -> JudgeSettings:
     plain["label_values"] = {n: tuple(v) for n, v in document["label_values"].items()}
     if "limits" in document:
         plain["limits"] = decode(Limits, document["limits"])
+    if "approvers" in document:
+        plain["approvers"] = decode(Approvers, document["approvers"])
     return JudgeSettings(**plain)

@@ -38,6 +38,15 @@ class Config:
     playbooks: tuple[Playbook, ...]
     settings: JudgeSettings
     code: str
+    bundle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The playbooks the log named last: the sha256 of all, and each one's by name."""
+
+    sha256: str = ""
+    playbooks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +212,7 @@ class JudgeState:
     wanted: tuple[Work, ...] = ()
     commands: tuple[str, ...] = ()
     """Ids of the operator commands that have a record already, the newest last."""
+    bundle: Bundle = field(default_factory=Bundle)
 
 
 def state_to_document(state: JudgeState) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def step(state: JudgeState, fact: Fact) -> Stepped:
             return Stepped(learn_fate(state, fact), None, ())
         case Loaded():
             settings = settings_from_document(fact.settings)
-            config = Config(fact.playbooks, settings, fact.code)
+            config = Config(fact.playbooks, settings, fact.code, fact.bundle)
             return Stepped(replace(state, config=config, at_s=fact.at_s), None, ())
         case Operator() | WorkDone():
             return Stepped(_keep(state, fact), None, ())

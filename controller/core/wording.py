@@ -50,10 +50,13 @@ def comparison_sentence(
     state: str,
     note: str,
     sample_size: int,
-    held_s: float,
+    span: str,
     settings: JudgeSettings,
 ) -> str:
-    """``arm_latency_ms.p95{arm=primary} is 412 ms, above 200 ms for 2 s (n=96)``."""
+    """``arm_latency_ms.p95{arm=primary} is 412 ms, above 200 ms for 2 s (n=96)``.
+
+    ``span`` says how long or how often so far, with a blank or comma before it; or nothing.
+    """
     name = str(SignalKey(leaf.quantity.signal, leaf.quantity.labels, leaf.quantity.window_s or 0.0))
     if state != "ok" or value is None:
         because = f": {note}" if note else ""
@@ -67,11 +70,6 @@ def comparison_sentence(
         shown = f"> {number(maximum, leaf.unit)}"
     if not _holds(leaf, value):
         return f"{name} is {shown}, not {side} {limit} (n={sample_size})"
-    span = ""
-    if leaf.for_s:
-        span = f" for {duration(held_s)}"
-        if held_s < leaf.for_s:
-            span += f" of {duration(leaf.for_s)}"
     return f"{name} is {shown}, {side} {limit}{span} (n={sample_size})"
 
 

@@ -25,16 +25,23 @@ from controller.core.playbook import (
     Webhook,
 )
 from controller.language import quantities
+from controller.language.action_fields import (
+    ACTION_FIELDS,
+    MAX_BODY,
+    MAX_REPLICAS,
+    MAX_SEGMENTS,
+    MAX_STAGES,
+    RETURN_EXAMPLE,
+    RETURN_FIELDS,
+    THEN,
+    URL,
+    VERSION,
+)
 from controller.language.fields import NAME, Fields, Places, list_of, quantity_of
 from controller.language.findings import Problem
 from controller.language.yaml_text import YamlMap, YamlNode
 
 ARM = "the name of an arm"
-MAX_STAGES = 10
-MAX_REPLICAS = 64
-RETURN_EXAMPLE = "[10%, 50%, 100%]"
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}", re.ASCII)
-_URL = re.compile(r"https?://[^\s/@]+(/[^\s]*)?")
 _LAST = re.compile(r"last\s+(\S+)")
 
 
@@ -43,9 +50,12 @@ def read_action(name: str, node: YamlNode, path: str, places: Places) -> Action:
     return ACTION_READERS[name](node, path, places)
 
 
+def _fields(action: str, node: YamlNode, path: str, places: Places) -> Fields:
+    return Fields(node, path, tuple(ACTION_FIELDS[action]), places)
+
+
 def _route(node: YamlNode, path: str, places: Places) -> Route:
-    accepted = ("from", "to", "share", "return", "where", "expires")
-    fields = Fields(node, path, accepted, places)
+    fields = _fields("route", node, path, places)
     share = fields.share("share")
     if share == 0.0:
         raise Problem(
@@ -62,7 +72,7 @@ def _route(node: YamlNode, path: str, places: Places) -> Route:
         share=share,
         returns=returns,
         every_s=every_s,
-        where=fields.texts("where", most=4),
+        where=fields.texts("where", most=MAX_SEGMENTS),
         expires_s=fields.duration_s("expires") if fields.has("expires") else None,
     )
 
@@ -74,7 +84,7 @@ def _returns(fields: Fields, places: Places) -> tuple[tuple[float, ...], float]:
         return default.returns, default.every_s
     node, path, every_s = fields.node("return", RETURN_EXAMPLE), fields.at("return"), None
     if isinstance(node, YamlMap):
-        staged = Fields(node, path, ("stages", "every"), places)
+        staged = Fields(node, path, RETURN_FIELDS, places)
         node, path = staged.node("stages", RETURN_EXAMPLE), staged.at("stages")
         every_s = staged.duration_s("every")
     items = list_of(node, path, RETURN_EXAMPLE, MAX_STAGES)
@@ -93,8 +103,8 @@ def _returns(fields: Fields, places: Places) -> tuple[tuple[float, ...], float]:
 
 
 def _retrain(node: YamlNode, path: str, places: Places) -> Retrain:
-    fields = Fields(node, path, ("arm", "data", "then"), places)
-    then = fields.choice("then", ("evaluate", "nothing")) if fields.has("then") else "nothing"
+    fields = _fields("retrain", node, path, places)
+    then = fields.choice("then", THEN) if fields.has("then") else "nothing"
     return Retrain(
         arm=fields.matching("arm", NAME, ARM),
         data_s=fields.quantity("data", _last_s, "last DURATION, like last 24h"),
@@ -112,13 +122,13 @@ def _last_s(text: str) -> float:
 
 
 def _evaluate(node: YamlNode, path: str, places: Places) -> Evaluate:
-    fields = Fields(node, path, ("arm", "candidate"), places)
+    fields = _fields("evaluate", node, path, places)
     candidate = _version(fields, "candidate") if fields.has("candidate") else None
     return Evaluate(arm=fields.matching("arm", NAME, ARM), candidate=candidate)
 
 
 def _promote(node: YamlNode, path: str, places: Places) -> Promote:
-    fields = Fields(node, path, ("version", "into", "arm"), places)
+    fields = _fields("promote", node, path, places)
     if fields.has("arm"):
         if fields.has("version") or fields.has("into"):
             what = "`arm` stands beside `version` or `into`"
@@ -129,30 +139,31 @@ def _promote(node: YamlNode, path: str, places: Places) -> Promote:
 
 
 def _version(fields: Fields, key: str) -> str:
-    return fields.matching(key, _VERSION, "a registered version, of letters, digits, - _ .")
+    return fields.matching(key, VERSION, "a registered version, of letters, digits, - _ .")
 
 
 def _revert(node: YamlNode, path: str, places: Places) -> Revert:
-    return Revert(arm=Fields(node, path, ("arm",), places).matching("arm", NAME, ARM))
+    return Revert(arm=_fields("revert", node, path, places).matching("arm", NAME, ARM))
 
 
 def _prewarm_cache(node: YamlNode, path: str, places: Places) -> PrewarmCache:
-    return PrewarmCache(arm=Fields(node, path, ("arm",), places).matching("arm", NAME, ARM))
+    fields = _fields("prewarm_cache", node, path, places)
+    return PrewarmCache(arm=fields.matching("arm", NAME, ARM))
 
 
 def _cache_ttl(node: YamlNode, path: str, places: Places) -> CacheTtl:
-    return CacheTtl(ttl_s=Fields(node, path, ("ttl",), places).duration_s("ttl"))
+    return CacheTtl(ttl_s=_fields("cache_ttl", node, path, places).duration_s("ttl"))
 
 
 def _scale(node: YamlNode, path: str, places: Places) -> Scale:
-    fields = Fields(node, path, ("arm", "replicas"), places)
+    fields = _fields("scale", node, path, places)
     return Scale(
         arm=fields.matching("arm", NAME, ARM), replicas=fields.whole("replicas", 1, MAX_REPLICAS)
     )
 
 
 def _shed(node: YamlNode, path: str, places: Places) -> Shed:
-    fields = Fields(node, path, ("share",), places)
+    fields = _fields("shed", node, path, places)
     share = fields.share("share")
     if not 0.0 < share < 1.0:
         what = f"is {quantities.share_text(share)}"
@@ -163,7 +174,7 @@ def _shed(node: YamlNode, path: str, places: Places) -> Shed:
 
 
 def _freeze(node: YamlNode, path: str, places: Places) -> Freeze:
-    fields = Fields(node, path, ("what", "for"), places)
+    fields = _fields("freeze", node, path, places)
     return Freeze(
         what=fields.matching("what", NAME, "all, promotions, or the name of a playbook"),
         until_s=fields.duration_s("for") if fields.has("for") else None,
@@ -171,15 +182,15 @@ def _freeze(node: YamlNode, path: str, places: Places) -> Freeze:
 
 
 def _notify(node: YamlNode, path: str, places: Places) -> Notify:
-    fields = Fields(node, path, ("channel", "message"), places)
+    fields = _fields("notify", node, path, places)
     message = fields.text("message", "a sentence") if fields.has("message") else ""
     return Notify(fields.matching("channel", NAME, "the name of a channel, like oncall"), message)
 
 
 def _webhook(node: YamlNode, path: str, places: Places) -> Webhook:
-    fields = Fields(node, path, ("url", "body"), places)
-    url = fields.matching("url", _URL, "an http or https address without user or password")
-    return Webhook(url, fields.texts("body", most=20))
+    fields = _fields("webhook", node, path, places)
+    url = fields.matching("url", URL, "an http or https address without user or password")
+    return Webhook(url, fields.texts("body", most=MAX_BODY))
 
 
 ACTION_READERS: Mapping[str, Callable[[YamlNode, str, Places], Action]] = {

@@ -84,8 +84,11 @@ class ComparisonReader:
             op=parsed.op,
             threshold=threshold,
             unit=unit,
-            for_s=parsed.for_s or 0.0,
+            for_s=parsed.hold.for_s,
             text=_author_text(text.text, parsed),
+            for_ticks=parsed.hold.ticks,
+            times=parsed.hold.times,
+            times_within_s=parsed.hold.times_within_s,
         )
 
     def _spec(self, parsed: ParsedCondition, text: YamlText, path: str) -> SignalSpec:

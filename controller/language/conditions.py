@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.core.conditions import comparisons
-from controller.core.playbook import All, AnyOf, Condition, NoData, Not
+from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not
 from controller.language.comparison import ComparisonReader
 from controller.language.fields import Fields, Places, kind_of, list_of, text_of
 from controller.language.findings import Problem
-from controller.language.quantities import duration_text
+from controller.language.grammar import hold_text, parse_hold
 from controller.language.vocabulary import Vocabulary
 from controller.language.yaml_text import QUOTE_ADVICE, YamlMap, YamlNode, YamlText
 
@@ -49,11 +49,11 @@ class ConditionReader:
         return self._without_hold(leaf, node, path), within_s
 
     def _without_hold(self, condition: Condition, node: YamlNode, path: str) -> Condition:
-        if any(leaf.for_s > 0.0 for leaf in comparisons(condition)):
+        if any(_is_held(leaf) for leaf in comparisons(condition)):
             raise Problem(
                 "P027",
                 "an expectation passes at the first reading that meets it",
-                "accepted: the condition without `for`",
+                "accepted: the condition without `for` or `times`",
                 place=node.place,
                 field=path,
             )
@@ -91,16 +91,21 @@ class ConditionReader:
         text = text_of(fields.node("if", "a condition"), fields.at("if"))
         leaf = self._leaves.comparison(text, fields.at("if"))
         if fields.has("for"):
-            if leaf.for_s > 0.0:
+            if _is_held(leaf):
                 raise Problem(
                     "P027",
-                    "`for` is given twice",
+                    "`for` or `times` is given twice",
                     "accepted: in the condition or beside it",
                     place=self._places.of(fields.at("for")),
                     field=fields.at("for"),
                 )
-            for_s = fields.duration_s("for")
-            leaf = replace(leaf, for_s=for_s, text=f"{leaf.text} for {duration_text(for_s)}")
+            hold = fields.quantity("for", parse_hold, "a duration or ticks, like 30s or 5 ticks")
+            text_held = f"{leaf.text}{hold_text(hold)}"
+            leaf = replace(leaf, for_s=hold.for_s, for_ticks=hold.ticks, text=text_held)
         if fields.has("no_data"):
             leaf = replace(leaf, no_data=NoData(fields.choice("no_data", tuple(NoData))))
         return leaf
+
+
+def _is_held(leaf: Comparison) -> bool:
+    return leaf.for_s > 0.0 or leaf.for_ticks > 0 or leaf.times > 0

@@ -10,31 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
+from controller.core.conditions import comparisons
 from controller.core.playbook import Autonomy, Condition, Guards, Move, NoData, Playbook
 from controller.language.action_facts import EXCLUSION_GROUPS
 from controller.language.actions import ACTION_READERS, read_action
 from controller.language.conditions import CONDITION_EXAMPLE, ConditionReader
 from controller.language.fields import NAME, Fields, Places, list_of, suggestion, text_of
-from controller.language.findings import Place, Problem
+from controller.language.findings import Problem
+from controller.language.keys import ELSE, GUARDS, KEYS, MOST_EXCLUDES, MOVE_KEYS
 from controller.language.quantities import budget
 from controller.language.vocabulary import FOR_EACH, Vocabulary
 from controller.language.yaml_text import YamlMap, YamlNode, read_yaml
 
 T = TypeVar("T")
-KEYS = (
-    "version",
-    "playbook",
-    "owner",
-    "why",
-    "for_each",
-    "when",
-    "no_data",
-    "do",
-    "otherwise",
-    "clear_when",
-    "guards",
-)
-MOVE_KEYS = ("expect", "else")
 MAX_MOVES = 8
 MAX_RUNGS = 8
 RUNG_EXAMPLE = "`- - shed: {share: 20%}`"
@@ -55,7 +43,7 @@ def read_document(text: str, vocabulary: Vocabulary) -> Reading:
     places = Places()
     problems: list[Problem] = []
     try:
-        fields = Fields(read_yaml(text), "", KEYS, places)
+        fields = Fields(read_yaml(text), "", tuple(KEYS), places)
         _check_version(fields, places)
     except Problem as problem:
         return Reading(None, places, (problem,))
@@ -130,7 +118,13 @@ class _Document:
 
     def _clear(self, conditions: ConditionReader) -> Condition:
         accepted = "the condition that ends it, like latency_ms.p95 < 100ms for 30s"
-        return conditions.tree(self._fields.node("clear_when", accepted), "clear_when")
+        node = self._fields.node("clear_when", accepted)
+        condition = conditions.tree(node, "clear_when")
+        if any(leaf.times for leaf in comparisons(condition)):
+            what = "`times` stands in `clear_when`: what comes and goes is not over"
+            advice = "accepted: `for`, like latency_ms.p95 < 100ms for 30s"
+            raise Problem("P027", what, advice, place=node.place, field="clear_when")
+        return condition
 
     def _otherwise(self, conditions: ConditionReader) -> tuple[tuple[Move, ...], ...]:
         if not self._fields.has("otherwise"):
@@ -166,16 +160,15 @@ class _Document:
         expect, within_s = conditions.expectation(
             fields.node("expect", "a condition"), fields.at("expect")
         )
-        otherwise = fields.choice("else", ("next", "undo", "keep"))
+        otherwise = fields.choice("else", ELSE)
         return Move(action, expect, within_s, cast('Literal["next", "undo", "keep"]', otherwise))
 
     def _guards(self) -> Guards:
         default = Guards()
         if not self._fields.has("guards"):
             return default
-        accepted = ("autonomy", "cooldown", "budget", "excludes", "priority")
         node = self._fields.node("guards", "")
-        fields = Fields(node, "guards", accepted, self._places)
+        fields = Fields(node, "guards", tuple(GUARDS), self._places)
         count, per_s = default.budget_count, default.budget_per_s
         if fields.has("budget"):
             count, per_s = fields.quantity("budget", budget, "like 3 per 1h")
@@ -207,7 +200,9 @@ class _Document:
             return ()
         path = fields.at("excludes")
         found = []
-        for i, item in enumerate(list_of(fields.node("excludes", ""), path, "[routing]", 8)):
+        for i, item in enumerate(
+            list_of(fields.node("excludes", ""), path, "[routing]", MOST_EXCLUDES)
+        ):
             value = text_of(item, f"{path}[{i}]")
             if value.text not in EXCLUSION_GROUPS:
                 raise Problem(
@@ -219,9 +214,3 @@ class _Document:
                 )
             found.append(value.text)
         return tuple(found)
-
-
-def duplicate_name(name: str, first_file: str, place: Place) -> Problem:
-    """Two files with one name; ``place`` is where the second gives it."""
-    what = f"the playbook {name!r} is already in {first_file}"
-    return Problem("P014", what, "accepted: a name of its own", place=place, field="playbook")

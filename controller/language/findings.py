@@ -32,7 +32,7 @@ RULES: Mapping[str, str] = {
     "P024": "thresholds are in the unit of their signal",
     "P025": "variables are bound by for_each",
     "P026": "windows are whole ticks and the signal has one",
-    "P027": "`for` stands in one place only, and not in an expectation",
+    "P027": "`for` and `times` stand once, in no expectation; `times` not in `clear_when`",
     "P030": "the cooldown is at least as long as the verification",
     "P031": "every condition can be met, together with those beside it",
     "P032": "the sample of a drained arm can be reached by probes",
@@ -46,6 +46,9 @@ RULES: Mapping[str, str] = {
     "P040": "a `for` is no shorter than a tick",
     "P041": "no condition is always met",
     "P042": "`clear_when` cannot hold while `when` holds",
+    "P043": "two playbooks that change one thing have a priority or exclude each other",
+    "P044": "the service's limits can let every route through",
+    "P045": "what is frozen exists: `all`, `promotions`, or a playbook of the folder",
 }
 """Rule id to what it demands. P00x text, P01x shape, P02x conditions, P03x and P04x sense."""
 

@@ -1,6 +1,6 @@
 """The condition grammar: text to a parsed condition, every part with its column.
 
-Knows no signals: whether names, labels and units fit is `conditions.py`'s question.
+Knows no signals: whether names, labels and units fit is `comparison.py`'s question.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Literal, cast
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from controller.language.quantities import DURATIONS_S, duration_text, in_unit
+from controller.core.timers import MOST_TIMES
+from controller.language.quantities import DURATIONS_S, duration_s, duration_text, in_unit
 
 GRAMMAR = r"""
 condition: comparison [hold]
@@ -30,7 +31,9 @@ call: FUNCTION "(" argument ("," argument)* ")" [PART]
 labels: "{" [label ("," label)*] "}"
 label: LABEL "=" (VALUE | VARIABLE | QUOTED)
 window: "[" duration "]"
-hold: "for" duration
+hold: "for" duration                       -> held
+    | "for" TICK_COUNT "ticks"             -> ticks
+    | TIME_COUNT "times" "within" duration -> times
 within: "within" duration
 threshold: NUMBER [UNIT]
 duration: NUMBER UNIT
@@ -44,12 +47,17 @@ VALUE: /[A-Za-z0-9_][A-Za-z0-9_.\-]*/
 VARIABLE: /\$[A-Za-z_][A-Za-z0-9_]*/
 QUOTED: /"[^"\n]*"/
 NUMBER: /-?[0-9]+(\.[0-9]+)?/
+TICK_COUNT.2: /[0-9.]+(?=\s+ticks)/
+TIME_COUNT.2: /[0-9.]+(?=\s+times)/
 UNIT: /%|\/?[A-Za-z]+/
 %ignore /[ \t\n]+/
 """
 
 MAX_TEXT = 500
 """Characters of one condition."""
+MAX_TICKS = 3_600
+MAX_TIMES = MOST_TIMES
+MAX_TIMES_WITHIN_S = 86_400.0
 
 _PARSER = Lark(GRAMMAR, parser="lalr", start=["condition", "expectation"], maybe_placeholders=True)
 _SAID = {
@@ -64,6 +72,8 @@ _SAID = {
     "QUOTED": '"a quoted value"',
     "PART": ".lower or .upper",
     "FOR": "for DURATION",
+    "TICK_COUNT": "N ticks",
+    "TIME_COUNT": "N times within DURATION",
     "WITHIN": "within DURATION",
     "RARER": "rarer than N per DURATION",
     "THAN": "than",
@@ -101,6 +111,19 @@ class ParsedSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """For how long or how often: one of the three is given, the others are 0."""
+
+    for_s: float = 0.0
+    ticks: int = 0
+    times: int = 0
+    times_within_s: float = 0.0
+
+
+NO_HOLD = Hold()
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedCondition:
     """``function`` and ``part`` are empty for a plain signal; ``arguments`` has it alone then.
 
@@ -116,8 +139,7 @@ class ParsedCondition:
     unit: str
     threshold_column: int
     per_s: float | None
-    for_s: float | None
-    for_column: int
+    hold: Hold = NO_HOLD
     within_s: float | None = None
 
 
@@ -141,9 +163,9 @@ def _parse(text: str, start: str) -> ParsedCondition:
     except UnexpectedInput as error:
         raise _syntax_error(error, text) from None
     comparison, hold, *within = tree.children
-    for_s, for_column = _held(cast("Tree[Token] | None", hold))
+    held = _held(cast("Tree[Token] | None", hold))
     within_s = _duration(cast("Tree[Token]", within[0]).children[0]) if within else None
-    return _condition(cast("Tree[Token]", comparison), for_s, for_column, within_s)
+    return _condition(cast("Tree[Token]", comparison), held, within_s)
 
 
 def _syntax_error(error: UnexpectedInput, text: str) -> ConditionSyntaxError:
@@ -160,9 +182,7 @@ def _syntax_error(error: UnexpectedInput, text: str) -> ConditionSyntaxError:
     return ConditionSyntaxError(f"{found} does not fit", " or ".join(said), column or 0)
 
 
-def _condition(
-    tree: Tree[Token], for_s: float | None, for_column: int, within_s: float | None
-) -> ParsedCondition:
+def _condition(tree: Tree[Token], hold: Hold, within_s: float | None) -> ParsedCondition:
     form = cast('Literal["compare", "rarer", "happens"]', tree.data)
     quantity = cast("Tree[Token]", tree.children[0])
     function, part, arguments = "", "", (quantity,)
@@ -187,8 +207,7 @@ def _condition(
         unit,
         column,
         per_s,
-        for_s,
-        for_column,
+        hold,
         within_s,
     )
 
@@ -221,11 +240,29 @@ def _duration(node: Token | Tree[Token]) -> float:
     return in_unit(str(number), factor)
 
 
-def _held(node: Tree[Token] | None) -> tuple[float | None, int]:
+def _held(node: Tree[Token] | None) -> Hold:
     if node is None:
-        return None, 0
-    duration = cast("Tree[Token]", node.children[0])
-    return _duration(duration), _column(duration.children[0])
+        return NO_HOLD
+    first = node.children[0]
+    if node.data == "held":
+        return Hold(for_s=_duration(first))
+    if node.data == "ticks":
+        return Hold(ticks=_count(cast("Token", first), MAX_TICKS, "ticks"))
+    times, within_s = _count(cast("Token", first), MAX_TIMES, "times"), _duration(node.children[1])
+    if within_s > MAX_TIMES_WITHIN_S:
+        what = f"within {duration_text(within_s)} is too long"
+        accepted = f"at most {duration_text(MAX_TIMES_WITHIN_S)}"
+        raise ConditionSyntaxError(what, accepted, _column(first))
+    return Hold(times=times, times_within_s=within_s)
+
+
+def _count(token: Token, most: int, of: str) -> int:
+    """From 2: a single one needs no words."""
+    text = str(token)
+    if not text.isdigit() or len(text) > 9 or not 2 <= int(text) <= most:
+        what = f"{text} {of} cannot be counted"
+        raise ConditionSyntaxError(what, f"2 to {most}", _column(token))
+    return int(text)
 
 
 def _column(token: Token | Tree[Token]) -> int:
@@ -258,8 +295,29 @@ def condition_text(parsed: ParsedCondition) -> str:
     elif parsed.form == "rarer":
         assert parsed.per_s is not None
         text += f" rarer than {parsed.number}{parsed.unit} per {duration_text(parsed.per_s)}"
-    if parsed.for_s is not None:
-        text += f" for {duration_text(parsed.for_s)}"
+    text += hold_text(parsed.hold)
     if parsed.within_s is not None:
         text += f" within {duration_text(parsed.within_s)}"
     return text
+
+
+def hold_text(hold: Hold) -> str:
+    """`` for 2s``, `` for 5 ticks``, `` 3 times within 10m``, or nothing."""
+    if hold.for_s:
+        return f" for {duration_text(hold.for_s)}"
+    if hold.ticks:
+        return f" for {hold.ticks} ticks"
+    if hold.times:
+        return f" {hold.times} times within {duration_text(hold.times_within_s)}"
+    return ""
+
+
+def parse_hold(text: str) -> Hold:
+    """``2s`` or ``5 ticks``, as they stand after ``for:``. Raise ValueError."""
+    ticks = re.fullmatch(r"\s*([0-9]+)\s+ticks\s*", text, re.ASCII)
+    if ticks is None:
+        return Hold(for_s=duration_s(text))
+    try:
+        return Hold(ticks=_count(Token("NUMBER", ticks[1]), MAX_TICKS, "ticks"))
+    except ConditionSyntaxError as error:
+        raise ValueError(str(error)) from None

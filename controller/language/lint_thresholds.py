@@ -88,6 +88,16 @@ def _side_by_side(condition: Condition, path: str) -> Iterator[tuple[str, Compar
             yield f"{path}.all", one, other
 
 
+def more_times_than_fit(subject: Subject) -> Iterator[Draft]:
+    """Between two times there is a tick at which it is not met."""
+    for path, leaf in every_leaf(subject.playbook):
+        least_s = 2.0 * TICK_S * (leaf.times - 1)
+        if leaf.times and leaf.times_within_s < least_s:
+            span = duration_text(leaf.times_within_s)
+            what = f"{leaf.text!r} can never be met: it cannot begin {leaf.times} times in {span}"
+            yield Draft("P031", path, what, f"accepted: within {duration_text(least_s)} or more")
+
+
 def holds_shorter_than_a_tick(subject: Subject) -> Iterator[Draft]:
     for path, leaf in every_leaf(subject.playbook):
         if 0.0 < leaf.for_s < TICK_S:
@@ -143,6 +153,7 @@ def variable_unused(subject: Subject) -> Iterator[Draft]:
 THRESHOLD_RULES = (
     never_or_always_met,
     contradictions,
+    more_times_than_fit,
     holds_shorter_than_a_tick,
     clears_while_it_fires,
     variable_unused,

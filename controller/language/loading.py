@@ -5,19 +5,21 @@ The only file of the language that touches the disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from controller.core.playbook import Playbook
 from controller.core.readings import Catalogue
 from controller.errors import BadInput
-from controller.language.document import Reading, duplicate_name, read_document
-from controller.language.fields import Places
+from controller.language.document import Reading, read_document
 from controller.language.findings import Finding, Place, Problem, with_source
 from controller.language.lint_evidence import EVIDENCE_RULES
+from controller.language.lint_limits import LIMIT_RULES
 from controller.language.lint_moves import MOVE_RULES
-from controller.language.lint_subject import Subject
+from controller.language.lint_subject import Draft, Subject
 from controller.language.lint_thresholds import THRESHOLD_RULES
+from controller.language.lint_together import FILE_RULES, FOLDER_RULES, Member
 from controller.language.vocabulary import Vocabulary
 from controller.language.yaml_text import MAX_BYTES
 from controller.settings import Settings
@@ -27,10 +29,10 @@ SUFFIXES = (".yaml", ".yml")
 
 def playbook_from_text(text: str, file: str, settings: Settings, catalogue: Catalogue) -> Playbook:
     """Raise BadInput with the first error; warnings pass."""
-    reading, findings = _read(text, file, Vocabulary.of(settings, catalogue))
-    _raise_first_error(findings)
-    assert reading.playbook is not None
-    return reading.playbook
+    read = _read(text, Path(file), Vocabulary.of(settings, catalogue))
+    _raise_first_error(sorted(read.findings, key=lambda finding: finding.line))
+    assert read.reading.playbook is not None
+    return read.reading.playbook
 
 
 def playbook_from_file(path: Path, settings: Settings, catalogue: Catalogue) -> Playbook:
@@ -84,29 +86,60 @@ def _raise_first_error(findings: Iterable[Finding]) -> None:
             raise finding.as_bad_input()
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file that could be read as text, and what came of it."""
+
+    path: Path
+    text: str
+    reading: Reading
+    findings: list[Finding]
+
+    def found(self, draft: Draft) -> Finding:
+        place = self.reading.places.of(draft.path)
+        finding = Finding(
+            str(self.path),
+            place.line,
+            draft.rule,
+            draft.severity,
+            draft.message,
+            draft.advice,
+            draft.path,
+        )
+        return with_source(finding, str(self.path), self.text.splitlines(), place.column)
+
+
 def _check(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[Playbook], list[Finding]]:
-    playbooks: list[Playbook] = []
-    findings: list[Finding] = []
-    first_file: dict[tuple[Path, str], str] = {}
-    for path in playbook_files(paths):
-        file = str(path)
+    given = list(paths)
+    files: list[_File] = []
+    findings: dict[Path, list[Finding]] = {}
+    for path in playbook_files(given):
         try:
-            text = _text(path)
+            file = _read(_text(path), path, vocabulary)
         except Problem as problem:
-            findings.append(with_source(problem.finding, file, [], 0))
+            findings[path] = [with_source(problem.finding, str(path), [], 0)]
             continue
-        reading, found = _read(text, file, vocabulary)
-        playbook = reading.playbook
-        if playbook is not None:
-            key = (path.parent, playbook.name)
-            if key in first_file:
-                place = reading.places.of("playbook")
-                twin = duplicate_name(playbook.name, first_file[key], place)
-                found.append(_finding(twin, file, text))
-            first_file.setdefault(key, file)
-            playbooks.append(playbook)
-        findings += found
-    return playbooks, findings
+        files.append(file)
+        findings[path] = file.findings
+    for folder in {file.path.parent: None for file in files}:
+        _check_together([f for f in files if f.path.parent == folder], whole=folder in given)
+    playbooks = [f.reading.playbook for f in files if f.reading.playbook is not None]
+    return playbooks, [
+        finding for found in findings.values() for finding in sorted(found, key=lambda f: f.line)
+    ]
+
+
+def _check_together(files: list[_File], *, whole: bool) -> None:
+    """Add to the files' findings. ``whole``: these are all the playbooks of a folder."""
+    good = [file for file in files if file.reading.playbook is not None]
+    members = [
+        Member(file.reading.playbook, str(file.path))
+        for file in good
+        if file.reading.playbook is not None
+    ]
+    for rule in FILE_RULES + (FOLDER_RULES if whole and len(good) == len(files) else ()):
+        for place, draft in rule(members):
+            good[place].findings.append(good[place].found(draft))
 
 
 def _text(path: Path) -> str:
@@ -130,34 +163,16 @@ def _text(path: Path) -> str:
         raise Problem("P001", "not UTF-8", "accepted: UTF-8 text", place=Place(line)) from None
 
 
-def _read(text: str, file: str, vocabulary: Vocabulary) -> tuple[Reading, list[Finding]]:
+def _read(text: str, path: Path, vocabulary: Vocabulary) -> _File:
     reading = read_document(text, vocabulary)
-    findings = [_finding(problem, file, text) for problem in reading.problems]
+    file = _File(
+        path, text, reading, [_finding(problem, str(path), text) for problem in reading.problems]
+    )
     if reading.playbook is not None:
-        findings += _lint(reading.playbook, reading.places, file, text, vocabulary)
-    return reading, sorted(findings, key=lambda finding: finding.line)
-
-
-def _lint(
-    playbook: Playbook, places: Places, file: str, text: str, vocabulary: Vocabulary
-) -> Sequence[Finding]:
-    subject = Subject(playbook, vocabulary)
-    lines = text.splitlines()
-    found = []
-    for rule in (*THRESHOLD_RULES, *EVIDENCE_RULES, *MOVE_RULES):
-        for draft in rule(subject):
-            place = places.of(draft.path)
-            finding = Finding(
-                file,
-                place.line,
-                draft.rule,
-                draft.severity,
-                draft.message,
-                draft.advice,
-                draft.path,
-            )
-            found.append(with_source(finding, file, lines, place.column))
-    return found
+        subject = Subject(reading.playbook, vocabulary)
+        for rule in (*THRESHOLD_RULES, *EVIDENCE_RULES, *MOVE_RULES, *LIMIT_RULES):
+            file.findings.extend(file.found(draft) for draft in rule(subject))
+    return file
 
 
 def _finding(problem: Problem, file: str, text: str) -> Finding:

@@ -18,6 +18,7 @@ from controller.core.settings import JudgeSettings, settings_to_document
 from controller.core.step import named_signals, watched_signals
 from controller.errors import WorldError
 from controller.ports import BusReader, BusWriter, Clock, CommitFate, PlanStore
+from controller.shell.bundle import bundle_sha256
 from controller.shell.election import LEASE_S, NO_STORE, Election, LocalCopy, Standing
 from controller.shell.explaining import Explaining
 from controller.shell.intake import Intake, Monitors
@@ -278,7 +279,8 @@ class Shell:
 
     def _loaded(self, seq: int, at_s: float) -> Loaded:
         document = settings_to_document(self._settings)
-        return Loaded(seq, at_s, self._ports.playbooks.playbooks, document, self._code)
+        playbooks = self._ports.playbooks.playbooks
+        return Loaded(seq, at_s, playbooks, document, self._code, bundle_sha256(playbooks))
 
     def _want(self) -> None:
         """Have the readings made that playbooks name, open incidents' own texts included."""

@@ -17,6 +17,7 @@ from controller.core.records import record_to_document
 from controller.core.settings import settings_from_document
 from controller.core.state import state_from_document
 from controller.core.step import named_signals, step
+from controller.shell.bundle import bundle_sha256
 from controller.shell.fact_rows import from_row
 from controller.shell.segment import Segment
 
@@ -49,7 +50,10 @@ def what_if(segments: Sequence[Segment], playbooks: tuple[Playbook, ...]) -> Out
 
 
 def _with(fact: Fact, playbooks: tuple[Playbook, ...]) -> Fact:
-    return replace(fact, playbooks=playbooks) if isinstance(fact, Loaded) else fact
+    if not isinstance(fact, Loaded):
+        return fact
+    bundle = bundle_sha256(playbooks) if fact.bundle else ""
+    return replace(fact, playbooks=playbooks, bundle=bundle)
 
 
 def _unrecorded(facts: Sequence[Fact], playbooks: tuple[Playbook, ...]) -> set[str]:

@@ -28,6 +28,7 @@ SPECS = (
     spec("arm_latency_ms.p95", "ms", "arm", least=30, maximum=60_000.0),
     spec("arm_bad", "share", "arm", least=30),
     spec("request_rate_per_s", "per_s", users_only=True),
+    spec("arm_rate_per_s", "per_s", "arm"),
     spec("queue_depth", "count", "arm", window_s=0.0),
     spec("feature_age_s.p95", "s", "feature_group", least=30),
     spec("ctr", "share", "arm", least=200, window_s=600.0, users_only=True),

@@ -196,7 +196,21 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
     ),
     "for twice": (
         {"when": "{if: latency_ms.p95 > 100ms for 3s, for: 2s}"},
-        "5: when.for: `for` is given twice; accepted: in the condition or beside it",
+        "5: when.for: `for` or `times` is given twice; accepted: in the condition or beside it",
+    ),
+    "ticks beside a duration": (
+        {"when": "{if: latency_ms.p95 > 100ms for 3s, for: 2 ticks}"},
+        "5: when.for: `for` or `times` is given twice; accepted: in the condition or beside it",
+    ),
+    "one tick": (
+        {"when": "{if: latency_ms.p95 > 100ms, for: 1 ticks}"},
+        "5: when.for: 1 ticks cannot be counted; accepted: 2 to 3600",
+    ),
+    "expect with times": (
+        {
+            "do": "[{shed: {share: 20%}, expect: degraded_share < 1% 2 times within 9s within 30s, else: next}]"
+        },
+        "7: do[0].expect: an expectation passes at the first reading that meets it; accepted: the condition without `for` or `times`",
     ),
     "lift arms": (
         {"when": "lift(ctr, primary, other).upper < -5%"},
@@ -244,11 +258,11 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
     ),
     "expect without within": (
         {"do": "[{shed: {share: 20%}, expect: degraded_share < 1%, else: next}]"},
-        "7: do[0].expect: the end does not fit after 'degraded_share < 1%'; accepted: for DURATION or within DURATION",
+        "7: do[0].expect: the end does not fit after 'degraded_share < 1%'; accepted: for DURATION or N times within DURATION or within DURATION",
     ),
     "expect with for": (
         {"do": "[{shed: {share: 20%}, expect: degraded_share < 1% for 3s within 30s, else: next}]"},
-        "7: do[0].expect: an expectation passes at the first reading that meets it; accepted: the condition without `for`",
+        "7: do[0].expect: an expectation passes at the first reading that meets it; accepted: the condition without `for` or `times`",
     ),
     "route missing to": (
         {"do": "[{route: {from: primary, share: 100%}}]"},

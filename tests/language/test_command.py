@@ -1,4 +1,4 @@
-"""`selfright playbooks check | show`: what people and machines see, and the exit codes."""
+"""`selfright playbooks check | show | rule | schema`: what people and machines see; exit codes."""
 
 from __future__ import annotations
 
@@ -111,3 +111,31 @@ def test_show_of_a_bad_playbook_is_one_line(folder: Path, language: Any) -> None
         result.output
         == "selfright: good.yaml:1: owner: is missing; accepted: who is asked about it\n"
     )
+
+
+def test_rule_prints_a_page(folder: Path) -> None:
+    result = run("rule", "P031")
+    assert result.exit_code == 0
+    assert "## P031" in result.output
+    assert "when: latency_ms.p95 > 250ms" in result.output
+    assert run("rule").output.startswith("# The rules of")
+    unknown = run("rule", "P31")
+    assert unknown.exit_code == 2
+    assert unknown.output.startswith("selfright: unknown rule 'P31'; did you mean P")
+
+
+def test_schema_is_written_for_the_settings_at_hand(folder: Path) -> None:
+    (folder / "selfright.yaml").write_text("version: 1\narms: {main: {share: 1.0}, fallback: {}}\n")
+    assert run("schema", "--output", "playbook.schema.json").output == ""
+    written = (folder / "playbook.schema.json").read_text()
+    assert written == run("schema").output
+    route = json.loads(written)["$defs"]["move"]["properties"]["route"]
+    assert route["properties"]["from"]["enum"] == ["main", "fallback"]
+
+
+def test_a_place_that_cannot_be_written_is_one_line(folder: Path) -> None:
+    (folder / "file").write_text("")
+    result = run("schema", "--output", str(folder / "file" / "schema.json"))
+    assert result.exit_code == 2
+    assert result.output.count("\n") == 1
+    assert "cannot be written" in result.output

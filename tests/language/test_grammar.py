@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from controller.language.grammar import (
     MAX_TEXT,
+    MAX_TICKS,
+    MAX_TIMES,
+    MAX_TIMES_WITHIN_S,
+    NO_HOLD,
     ConditionSyntaxError,
+    Hold,
     ParsedCondition,
     ParsedSignal,
     condition_text,
@@ -35,6 +40,16 @@ maybe_durations = st.none() | durations
 signals = st.builds(ParsedSignal, names, st.just(0), labels, maybe_durations)
 numbers = st.decimals(-10_000, 10_000, places=3, allow_nan=False).map(lambda n: f"{n:f}")
 units = st.sampled_from(["", "ms", "s", "m", "h", "d", "%", "/s", "count"])
+holds = st.one_of(
+    st.just(NO_HOLD),
+    st.builds(Hold, durations),
+    st.builds(Hold, ticks=st.integers(2, MAX_TICKS)),
+    st.builds(
+        Hold,
+        times=st.integers(2, MAX_TIMES),
+        times_within_s=st.integers(1, int(MAX_TIMES_WITHIN_S)).map(float),
+    ),
+)
 operators = st.sampled_from(["<", "<=", ">", ">="])
 
 
@@ -57,8 +72,7 @@ def conditions(draw: st.DrawFn) -> ParsedCondition:
         unit="" if happens else draw(units),
         threshold_column=0,
         per_s=draw(durations) if form == "rarer" else None,
-        for_s=draw(maybe_durations),
-        for_column=0,
+        hold=draw(holds),
         within_s=draw(maybe_durations),
     )
 
@@ -68,7 +82,7 @@ def _without_places(parsed: ParsedCondition) -> ParsedCondition:
         ParsedSignal(a.name, 0, tuple((k, v, 0) for k, v, _ in a.labels), a.window_s)
         for a in parsed.arguments
     )
-    return replace(parsed, arguments=arguments, threshold_column=0, for_column=0)
+    return replace(parsed, arguments=arguments, threshold_column=0)
 
 
 @pytest.mark.parametrize("value", [".", "-a", "a.b-c", "0", "$a", "ä", "a b", "$"])
@@ -121,7 +135,7 @@ POINTED = {
     "a hold without time": (
         "a > 1 for",
         "         ^",
-        "the end does not fit; accepted: a number",
+        "the end does not fit; accepted: a number or N ticks",
     ),
     "a time that is none": (
         "a > 1 for 2%",
@@ -132,7 +146,32 @@ POINTED = {
     "within outside an expectation": (
         "a > 1 within 3s",
         "      ^",
-        "'within' does not fit; accepted: for DURATION or the end",
+        "'within' does not fit; accepted: for DURATION or N times within DURATION or the end",
+    ),
+    "a count of one": (
+        "a > 1 for 1 ticks",
+        "          ^",
+        "1 ticks cannot be counted; accepted: 2 to 3600",
+    ),
+    "half a tick": (
+        "a > 1 for 2.5 ticks",
+        "          ^",
+        "2.5 ticks cannot be counted; accepted: 2 to 3600",
+    ),
+    "too many times": (
+        "a > 1 21 times within 1h",
+        "      ^",
+        "21 times cannot be counted; accepted: 2 to 20",
+    ),
+    "times over too long": (
+        "a > 1 3 times within 2d",
+        "      ^",
+        "within 2d is too long; accepted: at most 1d",
+    ),
+    "a threshold that was forgotten": (
+        "a > 3 times within 1h",
+        "            ^",
+        "'within' does not fit; accepted: for DURATION or N times within DURATION or the end",
     ),
     "an unknown function": (
         "foo(a) > 1",

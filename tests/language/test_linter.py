@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from controller.errors import BadInput
+from controller.language.loading import check, load_playbooks
 from controller.settings import Settings
 
 ROUTE = "route: {from: primary, to: fallback, share: 100%}"
@@ -84,6 +86,36 @@ CASES = {
         "can never be met",
         {"when": f"anomaly({P95}) rarer than 0 per 30d"},
         {"when": "lift(ctr, primary, fallback).upper < -5%"},
+    ),
+    "more times than fit": Case(
+        "P031",
+        "when",
+        "it cannot begin 3 times in 3s; accepted: within 4s or more",
+        {"when": "arm_bad{arm=primary} > 20% 3 times within 3s"},
+        {"when": "arm_bad{arm=primary} > 20% 3 times within 4s"},
+    ),
+    "clearing because it came and went": Case(
+        "P027",
+        "clear_when",
+        "what comes and goes is not over; accepted: `for`",
+        {"clear_when": "arm_bad{arm=primary}[30s] < 2% 3 times within 10m"},
+        {"clear_when": "arm_bad{arm=primary}[30s] < 2% for 5 ticks"},
+    ),
+    "a budget beyond the service's for one arm": Case(
+        "P039",
+        "guards.budget",
+        "the service's limit for target primary, 8 per 1h, allows 8 in 1h",
+        {"guards": "{cooldown: 1m, budget: 8 per 1h}"},
+        {"guards": "{cooldown: 1m, budget: 7 per 1h}"},
+        severity="warning",
+    ),
+    "a budget over a day beyond the service's for models": Case(
+        "P039",
+        "guards.budget",
+        "the service's limit for models, 4 per 1d, allows 8 in 2d",
+        {"do": "[{revert: {arm: primary}}]", "guards": "{cooldown: 1m, budget: 9 per 2d}"},
+        {"do": "[{notify: {channel: oncall}}]", "guards": "{cooldown: 1m, budget: 9 per 2d}"},
+        severity="warning",
     ),
     "a condition that always holds": Case(
         "P041",
@@ -387,3 +419,142 @@ def test_findings_stand_in_the_order_of_their_lines(language: Any, tmp_path: Pat
     found = language.findings(tmp_path, text)
     assert [f.line for f in found] == sorted(f.line for f in found)
     assert {f.rule for f in found} == {"P031", "P036", "P039", "P040"}
+
+
+def _limited(language: Any, **settings: Any) -> None:
+    document = language.settings.model_dump(mode="json")
+    for key, value in settings.items():
+        document[key] = {**document[key], **value}
+    language.settings = Settings.model_validate(document)
+
+
+def test_routes_that_the_service_never_lets_through_are_warned_of(
+    language: Any, tmp_path: Path
+) -> None:
+    _limited(language, limits={"most_moved_share": 0.5, "fewest_healthy_arms": 3})
+    found = language.findings(tmp_path, language.text())
+    assert [(f.rule, f.severity, f.field, f.message) for f in found] == [
+        (
+            "P044",
+            "warning",
+            "do",
+            "100% of the traffic would move, and the service moves 50% at most",
+        ),
+        ("P044", "warning", "do", "2 of 3 arms would stay healthy, and the service keeps 3"),
+    ]
+    half = language.text(do="[{route: {from: primary, to: fallback, share: 40%}}]")
+    assert language.findings(tmp_path, half) == []
+
+
+RATES = {
+    "of all requests": "request_rate_per_s > %s/s for 3s",
+    "of the arm": "arm_rate_per_s{arm=primary} > %s/s for 3s",
+    "beside another": '{all: ["arm_bad{arm=primary} > 20%%", "request_rate_per_s > %s/s"]}',
+}
+
+
+@pytest.mark.parametrize("when", RATES.values(), ids=RATES)
+def test_a_rate_the_target_cannot_bear_is_warned_of(
+    language: Any, tmp_path: Path, when: str
+) -> None:
+    arms = {"fallback": {"share": 0.0, "in_process": True, "capacity_per_s": 100.0}}
+    _limited(language, arms=arms)
+    (found,) = language.findings(tmp_path, language.text(when=when % "71"))
+    assert (found.rule, found.severity) == ("P044", "warning")
+    assert found.message == (
+        "fallback would get 71/s or more and bears 100/s, of which 70% may be used"
+    )
+    assert language.findings(tmp_path, language.text(when=when % "70")) == []
+    either = language.text(
+        when="{any: ['arm_bad{arm=primary} > 20%', 'request_rate_per_s > 90/s']}"
+    )
+    assert language.findings(tmp_path, either) == [], "it may fire at any rate"
+
+
+ROUTE_TO = "[{route: {from: primary, to: %s, share: 50%%%s}}]"
+FIGHTS = {
+    "one arm, two targets": (ROUTE_TO % ("fallback", ""), ROUTE_TO % ("challenger", "")),
+    "a segment and all": (
+        ROUTE_TO % ("fallback", ", where: {platform: ios}"),
+        ROUTE_TO % ("challenger", ""),
+    ),
+    "two caches": ("[{cache_ttl: {ttl: 10s}}]", "[{cache_ttl: {ttl: 60s}}]"),
+    "two sizes": (
+        "[{scale: {arm: primary, replicas: 2}}]",
+        "[{scale: {arm: primary, replicas: 4}}]",
+    ),
+    "forth and back": (
+        "[{promote: {version: v2, into: primary}}]",
+        "[{revert: {arm: primary}}]",
+    ),
+    "a later rung": (
+        "[{shed: {share: 20%}}]",
+        "[{notify: {channel: oncall}}]\notherwise: [[{shed: {share: 40%}}]]",
+    ),
+}
+PEACE = {
+    "the same change": (ROUTE_TO % ("fallback", ""), ROUTE_TO % ("fallback", ""), ""),
+    "another share: the lowest cap wins": (
+        ROUTE_TO % ("fallback", ""),
+        "[{route: {from: primary, to: fallback, share: 90%}}]",
+        "",
+    ),
+    "two segments": (
+        ROUTE_TO % ("fallback", ", where: {platform: ios}"),
+        ROUTE_TO % ("challenger", ", where: {platform: web}"),
+        "",
+    ),
+    "a priority": ("[{shed: {share: 20%}}]", "[{shed: {share: 40%}}]", "{priority: 51}"),
+    "an exclusion": ("[{shed: {share: 20%}}]", "[{shed: {share: 40%}}]", "{excludes: [shedding]}"),
+    "a shadow": ("[{shed: {share: 20%}}]", "[{shed: {share: 40%}}]", "{autonomy: shadow}"),
+}
+
+
+def _together(language: Any, folder: Path, one: str, other: str, guards: str = "") -> Any:
+    extra = {"guards": guards} if guards else {}
+    (folder / "a.yaml").write_text(language.text(do=one))
+    (folder / "b.yaml").write_text(language.text(playbook="other", do=other, **extra))
+    return check([folder], language.settings, language.catalogue)
+
+
+@pytest.mark.parametrize(("one", "other"), FIGHTS.values(), ids=FIGHTS)
+def test_two_playbooks_may_not_fight_over_one_thing(
+    language: Any, tmp_path: Path, one: str, other: str
+) -> None:
+    (found,) = _together(language, tmp_path, one, other)
+    assert (found.rule, found.severity) == ("P043", "error")
+    assert found.file == str(tmp_path / "b.yaml")
+    assert f"{tmp_path / 'a.yaml'} (slow), both at priority 50" in found.message
+    with pytest.raises(BadInput, match="accepted: another `priority`"):
+        load_playbooks(tmp_path, language.settings, language.catalogue)
+
+
+@pytest.mark.parametrize(("one", "other", "guards"), PEACE.values(), ids=PEACE)
+def test_playbooks_that_get_on_are_let_be(
+    language: Any, tmp_path: Path, one: str, other: str, guards: str
+) -> None:
+    assert _together(language, tmp_path, one, other, guards) == []
+
+
+def test_what_is_frozen_is_looked_up_where_the_whole_folder_is_known(
+    language: Any, tmp_path: Path
+) -> None:
+    (found,) = _together(
+        language, tmp_path, "[{freeze: {what: othr}}]", "[{notify: {channel: oncall}}]"
+    )
+    assert (found.rule, found.field) == ("P045", "do[0].freeze.what")
+    assert found.what() == (
+        "no playbook 'othr' in this folder; did you mean other? "
+        "accepted: all, promotions, other, slow"
+    )
+    assert check([tmp_path / "a.yaml"], language.settings, language.catalogue) == []
+
+
+def test_names_are_not_looked_up_beside_a_file_that_cannot_be_read(
+    language: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "c.yaml").write_text("version: 1\n")
+    found = _together(
+        language, tmp_path, "[{freeze: {what: third}}]", "[{notify: {channel: oncall}}]"
+    )
+    assert "P045" not in {each.rule for each in found}

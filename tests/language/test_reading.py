@@ -191,6 +191,32 @@ def test_a_condition_is_in_the_unit_of_its_signal(
     assert when.text == text
 
 
+COUNTS = {
+    "ticks in a row": ("latency_ms.p95 > 150ms for 5 ticks", (0.0, 5, 0, 0.0)),
+    "ticks beside the condition": (
+        "{if: latency_ms.p95 > 150ms, for: 5 ticks}",
+        (0.0, 5, 0, 0.0),
+    ),
+    "times within": ("latency_ms.p95 > 150ms 3 times within 10m", (0.0, 0, 3, 600.0)),
+    "times of a bare number": (
+        "queue_depth{arm=primary} > 3 3 times within 1h",
+        (0.0, 0, 3, 3600.0),
+    ),
+    "times of a change": ("change(ctr{arm=primary}) 2 times within 1d", (0.0, 0, 2, 86_400.0)),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), COUNTS.values(), ids=COUNTS.keys())
+def test_a_count_reaches_the_model_and_is_said(
+    language: Any, text: str, expected: tuple[float, int, int, float]
+) -> None:
+    playbook = language.read(when=text)
+    when = playbook.when
+    assert (when.for_s, when.for_ticks, when.times, when.times_within_s) == expected
+    assert when.text == text.removeprefix("{if: ").replace(", for: 5", " for 5").strip("}")
+    assert playbook_from_document(playbook_to_document(playbook)) == playbook
+
+
 def test_functions_are_signals_of_their_own_name(language: Any) -> None:
     lift = language.read(when="lift(ctr, primary, fallback).upper[1h] < -5%".replace("[1h]", ""))
     assert lift.when.quantity == Quantity("lift(ctr,primary,fallback).upper")

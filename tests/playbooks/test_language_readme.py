@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.core.actions import BUDGET_CLASSES, GROUPS
-from controller.core.conditions import Sight, Truth, evaluate
+from controller.core.conditions import Sight, Timer, Truth, evaluate
 from controller.core.playbook import All, AnyOf, Comparison, Condition, NoData, Not, Quantity
 from controller.core.readings import Reading, ReadingState, SignalKey
 from controller.core.settings import JudgeSettings
 from controller.language.action_facts import ACTION_FACTS
+from controller.language.action_fields import ACTION_FIELDS
 from controller.language.actions import ACTION_READERS
 from controller.language.comparison import MAX_WINDOW_S
-from controller.language.document import KEYS
 from controller.language.findings import RULES
+from controller.language.grammar import (
+    MAX_TICKS,
+    MAX_TIMES,
+    MAX_TIMES_WITHIN_S,
+    parse_condition,
+)
+from controller.language.keys import GUARDS, KEYS
 from controller.language.loading import check
+from controller.language.quantities import duration_text
 from controller.monitors.layers import catalogue_of
 from controller.monitors.tick import LONGEST_WINDOW_S
 from controller.settings import Settings
 
 README = (Path(__file__).parents[2] / "playbooks" / "README.md").read_text(encoding="utf-8")
+
+
+NOBODY = JudgeSettings(service="s", arms={})
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -52,9 +64,50 @@ def test_every_action_is_listed_with_its_facts() -> None:
     assert set(ACTION_READERS) == {facts.name for facts in ACTION_FACTS.values()}
 
 
-def test_every_key_is_listed() -> None:
-    listed = [re.fullmatch(r"`(\w+)`", row[0]) for row in rows("## Keys")]
-    assert [match[1] for match in listed if match] == list(KEYS)
+def test_every_action_is_listed_with_its_fields() -> None:
+    for row in rows("## Actions"):
+        fields = ACTION_FIELDS[row[0].strip("`")]
+        assert set(re.findall(r"`(\w+)", row[1])) - {"last", "nothing", "all"} >= set(fields)
+
+
+def test_every_key_is_listed_as_it_is() -> None:
+    assert [(row[0], row[1], row[2]) for row in rows("## Keys")] == [
+        (f"`{name}`", "yes" if key.required else "no", key.says) for name, key in KEYS.items()
+    ]
+
+
+def test_every_guard_is_listed_as_it_is() -> None:
+    assert {row[0]: row[2] for row in rows("## Guards")} == {
+        f"`{name}`": key.says for name, key in GUARDS.items()
+    }
+
+
+def test_the_limits_of_counts_are_listed_as_they_are() -> None:
+    assert f"2 to {MAX_TICKS}." in README
+    assert f"2 to {MAX_TIMES} times, within at most `{duration_text(MAX_TIMES_WITHIN_S)}`" in README
+
+
+@pytest.mark.parametrize("row", rows("### For how long, how often"), ids=lambda row: str(row[:2]))
+def test_counts_are_met_at_the_ticks_of_the_table(row: list[str]) -> None:
+    text, ticks, said = row[0].strip("`"), row[1].strip("`"), row[2]
+    hold = parse_condition(text).hold
+    leaf = replace(
+        _leaf("x"),
+        for_s=hold.for_s,
+        for_ticks=hold.ticks,
+        times=hold.times,
+        times_within_s=hold.times_within_s,
+    )
+    timers: tuple[Timer, ...] = ()
+    met = []
+    for place, letter in enumerate(ticks):
+        reading = Reading(1.0 if letter == "b" else -1.0, ReadingState.OK, 1, 0.0, 1.0)
+        sight = Sight({SignalKey("x"): reading}, NOBODY, 1.0 if place else None, NoData.HOLD)
+        found = evaluate(leaf, timers, sight)
+        timers = found.timers
+        if found.truth is Truth.MET:
+            met.append(str(place + 1))
+    assert (", ".join(met) or "never") == said
 
 
 def test_the_example_is_a_playbook_without_findings(tmp_path: Path) -> None:
@@ -80,8 +133,7 @@ def _truth(condition: Condition, values: dict[str, str]) -> str:
         else Reading(None, ReadingState.INSUFFICIENT, 0, 0.0, 1.0)
         for name, word in values.items()
     }
-    settings = JudgeSettings(service="s", arms={})
-    sight = Sight(readings, settings, elapsed_s=None, policy=NoData.HOLD)
+    sight = Sight(readings, NOBODY, elapsed_s=None, policy=NoData.HOLD)
     return str(evaluate(condition, (), sight).truth)
 
 
