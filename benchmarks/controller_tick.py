@@ -61,6 +61,7 @@ SEED = 1
 class _Playbooks:
     def __init__(self, playbooks: tuple[Playbook, ...]) -> None:
         self.playbooks = playbooks
+        self.trouble = ""
 
     def changed(self) -> None:
         return None

@@ -12,27 +12,24 @@ import time
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import count, pairwise
+from itertools import count
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from river import sketch, stats
 
 from benchmarks.figure import Figure
 from benchmarks.served_events import FEATURES, SEGMENTS, model_reference, served_events
+from benchmarks.telemetry_second import RATE_PER_S, TelemetrySecond, later
 from controller.monitors.monitor_set import MonitorSet
 from controller.ports import Message
 from controller.settings import Settings
 from controller.telemetry.batches import TelemetryBatch, decode, encode_arrow, headers_for
 from controller.telemetry.rows import batch_from_rows
-from controller.telemetry.schema import MODEL, OUTCOME, REPLICA, SERVED
+from controller.telemetry.schema import MODEL, SERVED
 
 START_S = 1_790_000_000
 BATCH_ROWS = 1_000
-RATE_PER_S = 50
-BATCHES_PER_S = 4
 GOAL_PER_S = 150_000
 GOAL_RATIO = 20.0
 GOAL_TICK_MS = 2.0
@@ -56,7 +53,7 @@ def _throughput(rounds: int) -> Iterator[Figure]:
     numbers = count()
     took_s = []
     for n in range(rounds + 5):
-        value = encode_arrow(SERVED, _later(batches[n % 5], n - n % 5))
+        value = encode_arrow(SERVED, later(batches[n % 5], n - n % 5))
         began_s = time.process_time()
         batch = _decoded(SERVED, value, next(numbers))
         monitors.update(batch)
@@ -103,14 +100,14 @@ def _river_per_s(batch: pa.RecordBatch, events: int, *, with_segments: bool) -> 
 def _at_50_per_s(seconds: int) -> Iterator[Figure]:
     tracemalloc.start()
     monitors = _watching()
-    source = served_events(2_000, START_S, seed=1)
+    source = TelemetrySecond(START_S, sampled=1.0, seed=1)
     numbers: defaultdict[str, Iterator[int]] = defaultdict(count)
     took_s = []
     for second in range(HISTORY_S + seconds):
         if second == HISTORY_S:
             held_mb = tracemalloc.get_traced_memory()[0] / 1e6
             tracemalloc.stop()
-        messages = _messages(source, second, numbers)
+        messages = [(t, value, next(numbers[t])) for t, value in source.messages(second)]
         began_s = time.process_time()
         for topic, value, number in messages:
             monitors.update(_decoded(topic, value, number))
@@ -137,57 +134,6 @@ def _at_50_per_s(seconds: int) -> Iterator[Figure]:
     )
 
 
-def _messages(
-    source: pa.RecordBatch, second: int, numbers: defaultdict[str, Iterator[int]]
-) -> list[tuple[str, bytes, int]]:
-    """What one router, two replicas and a few clicks send in a second."""
-    first = second * RATE_PER_S % (source.num_rows - RATE_PER_S)
-    rows = source.slice(first, RATE_PER_S)
-    rows = _later(rows, second + START_S - rows.column("done_at_s")[0].as_py())
-    cuts = np.linspace(0, RATE_PER_S, BATCHES_PER_S + 1).astype(int)
-    found = [
-        (SERVED, encode_arrow(SERVED, rows.slice(a, b - a)), next(numbers[SERVED]))
-        for a, b in pairwise(cuts)
-    ]
-    at_s = float(START_S + second)
-    clicked = rows.slice(0, 3).to_pylist()
-    found.append(
-        (OUTCOME, encode_arrow(OUTCOME, [_click(row) for row in clicked]), next(numbers[OUTCOME]))
-    )
-    reports = [_report(kind, n, at_s) for kind in ("router", "arm") for n in range(2)]
-    found.append((REPLICA, encode_arrow(REPLICA, reports), next(numbers[REPLICA])))
-    return found
-
-
-def _click(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "request_id": row["request_id"],
-        "event_id": row["request_id"],
-        "kind": "click",
-        "at_s": row["done_at_s"],
-        "received_at_s": row["done_at_s"],
-        "served_at_s": row["at_s"],
-        "arm": row["arm"],
-        "top_score": row["top_score"],
-        **{name: value for name, value in row.items() if name.startswith("segment.")},
-    }
-
-
-def _report(kind: str, n: int, at_s: float) -> dict[str, Any]:
-    return {
-        "at_s": at_s,
-        "replica_id": f"{kind}-{n}",
-        "kind": kind,
-        "arm": "primary" if kind == "arm" else None,
-        "queue_depth": 1,
-        "in_flight": 1,
-        "oldest_queued_s": 0.0,
-        "cpu_share": 0.3,
-        "memory_mb": 300.0,
-        "telemetry_dropped": 0,
-    }
-
-
 def _watching() -> MonitorSet:
     monitors = MonitorSet(_settings())
     reference = batch_from_rows(MODEL, [model_reference(START_S - 5.0)])
@@ -199,12 +145,4 @@ def _decoded(topic: str, value: bytes, number: int) -> TelemetryBatch:
     headers = headers_for(producer_id=topic, producer_seq=number, service="recommender")
     batch = decode(Message(topic, 0, number, "t", value, headers))
     assert isinstance(batch, TelemetryBatch)
-    return batch
-
-
-def _later(batch: pa.RecordBatch, by_s: float) -> pa.RecordBatch:
-    """The same rows, some seconds later."""
-    for name in ("at_s", "done_at_s"):
-        moved = pc.add(batch.column(name), float(by_s))
-        batch = batch.set_column(batch.schema.get_field_index(name), name, moved)
     return batch

@@ -40,7 +40,7 @@ class TelemetrySecond:
         """(topic, value) of each message of the so-manieth second."""
         first = second * RATE_PER_S % (KNOWN_ROWS - RATE_PER_S)
         rows = self._rows.slice(first, RATE_PER_S)
-        rows = _moved(rows, self._start_s + second - rows.column("done_at_s")[0].as_py())
+        rows = later(rows, self._start_s + second - rows.column("done_at_s")[0].as_py())
         cuts = np.linspace(0, RATE_PER_S, BATCHES_PER_S + 1).astype(int)
         for start, end in pairwise(cuts.tolist()):
             yield SERVED, encode_arrow(SERVED, rows.slice(start, end - start))
@@ -51,7 +51,7 @@ class TelemetrySecond:
         yield REPLICA, encode_arrow(REPLICA, reports)
 
 
-def _moved(batch: pa.RecordBatch, by_s: float) -> pa.RecordBatch:
+def later(batch: pa.RecordBatch, by_s: float) -> pa.RecordBatch:
     """The same rows, some seconds later."""
     for name in ("at_s", "done_at_s"):
         moved = pc.add(batch.column(name), float(by_s))

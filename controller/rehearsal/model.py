@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from controller.core.phases import Phase
 from controller.core.playbook import Quantity
 
 UNRECORDED = "unrecorded"
@@ -22,16 +23,10 @@ MISSING_STATES = ("insufficient", "stale", "idle", "down", UNRECORDED)
 PEOPLE_AND_WORKERS = ("elected", "operator", "work")
 """Phases of records that answer what the test itself said: they need not be expected."""
 PHASES = (
-    "opened",
-    "acting",
-    "verifying",
-    "holding",
-    "returning",
-    "escalated",
-    "recovered",
-    "expired",
+    *(phase.value for phase in Phase),
     "elected",
     "configured",
+    "loaded",
     "blocked",
     "joined",
     "asked",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.core.phases import Phase
 from simulator.report.evidence import Document, Evidence
 from simulator.report.moves import actions_of
 
@@ -77,15 +78,4 @@ def _incident(evidence: Evidence, name: str, records: list[Document]) -> Inciden
     )
 
 
-_PHASES = frozenset(
-    {
-        "opened",
-        "acting",
-        "verifying",
-        "holding",
-        "returning",
-        "escalated",
-        "recovered",
-        "expired",
-    }
-)
+_PHASES = frozenset(phase.value for phase in Phase)
