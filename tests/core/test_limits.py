@@ -17,6 +17,7 @@ from controller.core.readings import Reading, ReadingState, SignalKey
 from controller.core.settings import settings_from_document, settings_to_document
 from controller.core.state import state_to_document
 from tests.core.worlds import SETTINGS, World, above, below, notify, playbook, verified
+from tests.examples import examples
 
 TO_CHALLENGER = Route("primary", "challenger", 1.0, returns=(1.0,), every_s=5.0)
 
@@ -212,7 +213,7 @@ def test_while_nothing_is_seen_of_the_target_no_stage_passes() -> None:
     assert world.share() == 0.75
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     times=st.lists(st.floats(0.0, 2_000.0), min_size=1, max_size=20),
     count=st.integers(1, 4),

@@ -9,6 +9,7 @@ from controller.core.draft import active_claims
 from controller.core.limits import Limits, Rate
 from controller.core.playbook import CacheTtl, Move, Playbook, Route, Shed
 from tests.core.worlds import World, above, below, playbook, with_settings
+from tests.examples import examples
 
 BAD = {"p95": 412.0, "errors": 0.5, "shifted": 5.0, "recent_age": 900.0, "hour_age": 900.0}
 GOOD = dict.fromkeys(BAD, 0.0)
@@ -37,7 +38,7 @@ def books() -> tuple[Playbook, ...]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(toggles=TOGGLES)
 def test_what_is_left_is_exactly_what_the_open_incidents_claim(toggles: list[str]) -> None:
     plenty = Rate(1_000, 60.0)

@@ -58,6 +58,15 @@ def test_the_environment_names_existing_endpoints(tmp_path: Path) -> None:
             id="shares that do not sum",
         ),
         pytest.param("a: [1\n", "is not YAML", id="not yaml"),
+        pytest.param(
+            "version: 1\napproval_roles: {modles: [ada]}\n", ":2: approval_roles", id="no class"
+        ),
+        pytest.param(
+            "version: 1\napproval_roles: {models: []}\n", ":2: approval_roles", id="nobody at all"
+        ),
+        pytest.param(
+            "version: 1\napprovers: {owner: [ada]}\n", "means a playbook's owner", id="owner"
+        ),
         pytest.param("- 1\n", "must be a mapping", id="a list"),
         pytest.param("version: 1\nservice: 3\n", ":2: service: Input should be a", id="wrong type"),
     ],

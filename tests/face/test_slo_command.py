@@ -154,7 +154,19 @@ def _groups() -> list[dict[str, Any]]:
     document = YAML(typ="safe", pure=True).load(prometheus_rules.rules(SETTINGS))
     assert set(document) == {"groups"}
     groups: list[dict[str, Any]] = document["groups"]
-    return groups
+    return groups[1:]  # the first is of the controller itself
+
+
+def test_a_controller_that_is_silent_or_does_not_lead_pages() -> None:
+    document = YAML(typ="safe", pure=True).load(prometheus_rules.rules(SETTINGS))
+    group = document["groups"][0]
+    assert group["name"] == "selfright-controller"
+    silent, leaderless = group["rules"]
+    assert silent["alert"] == "SelfrightControllerSilent"
+    heartbeat = "selfright_controller_heartbeat_at_s"
+    assert silent["expr"] == f"timestamp({heartbeat}) - {heartbeat} > 20 or absent({heartbeat})"
+    assert leaderless["expr"] == "max(selfright_leader) == 0"
+    assert {rule["labels"]["severity"] for rule in group["rules"]} == {"page"}
 
 
 def test_rules_have_the_shape_prometheus_reads() -> None:

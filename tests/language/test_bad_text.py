@@ -38,7 +38,10 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
         {"owner": "!!python/object:os.system x"},
         "3: the tag !!python/object:os.system is not read; accepted: plain values",
     ),
-    "undefined alias": ({"owner": "*nobody"}, "3: not YAML: found undefined alias 'nobody'"),
+    "undefined alias": (
+        {"owner": "*nobody"},
+        "3: not YAML: found undefined alias 'nobody'; accepted: YAML 1.2",
+    ),
     "unquoted flow": (
         {"when": "{all: [arm_bad{arm=primary} > 20%, latency_ms.p95 > 100ms]}"},
         '5: a condition in flow style is not quoted; quote conditions inside [ ] or { }: ["latency_ms.p95 > 200ms for 2s"]',
@@ -304,11 +307,11 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
     ),
     "promote missing": (
         {"do": "[{promote: {version: v1}}]"},
-        "7: do[0].promote.into: is missing; accepted: the name of an arm",
+        "7: do[0].promote.into: is missing; accepted: the name of an arm, or $arm",
     ),
     "revert missing": (
         {"do": "[{revert: {}}]"},
-        "7: do[0].revert.arm: is missing; accepted: the name of an arm",
+        "7: do[0].revert.arm: is missing; accepted: the name of an arm, or $arm",
     ),
     "scale missing": (
         {"do": "[{scale: {arm: primary}}]"},
@@ -393,6 +396,14 @@ TEXTS = {
     "a null as key": (
         GOOD + "~: 1\n",
         "9: the key '~' is a YAML null; accepted: text; quote it (\"~\") if it is meant",
+    ),
+    "a key over two lines": (
+        GOOD + '"a\\nb": 1\n',
+        "9: a b: unknown key 'a\\nb'; accepted: version, playbook, owner, why, for_each, when, no_data, do, otherwise, clear_when, guards",
+    ),
+    "a key over two lines in a condition": (
+        GOOD.replace("arm_bad{arm=primary} > 20% for 3s", '{"a\\nb": 1}'),
+        "5: when: a mapping with a b; accepted: one of all, any, not; or if, for, no_data",
     ),
     "a merge key": (
         GOOD + "<<: {a: 1}\n",
@@ -494,7 +505,7 @@ def test_files_that_cannot_be_read_are_findings(language: Any, tmp_path: Path) -
     paths = [tmp_path / "none.yaml", binary, large]
     found = check(paths, language.settings, language.catalogue)
     assert [finding.one_line().removeprefix(str(tmp_path)) for finding in found] == [
-        "/none.yaml:1: P001 error: cannot be read: no such file or directory",
+        "/none.yaml:1: P001 error: cannot be read: no such file or directory; accepted: a file that can",
         "/binary.yaml:2: P001 error: not UTF-8; accepted: UTF-8 text",
         "/large.yaml:1: P001 error: the file is too large; accepted: at most 32768 bytes",
     ]

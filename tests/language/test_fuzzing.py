@@ -69,6 +69,7 @@ def judge(text: str) -> Playbook | None:
         assert "\n" not in refused
         for problem in read_document(text, KNOWN).problems:
             assert problem.finding.rule in RULES
+            assert problem.finding.advice
             assert 1 <= problem.place.line <= len(text) + 1
         return None
     document = json.loads(json.dumps(playbook_to_document(playbook)))

@@ -139,6 +139,7 @@ def test_the_examples_of_rules_of_shape_are_judged_alike(
 
 VALUES = {
     "arm": "primary",
+    "arm or variable": "$arm",
     "share": "50%",
     "part": "20%",
     "stages": "[100%]",

@@ -230,6 +230,18 @@ CASES = {
         {"do": "[{route: {from: primry, to: fallback, share: 100%}}]"},
         {"do": "[{route: {from: challenger, to: fallback, share: 100%}}]"},
     ),
+    "an arm that nothing binds": Case(
+        "P025",
+        "do[0].scale.arm",
+        "nothing binds $arm; accepted: the name of an arm; or $arm, with `for_each: arm`",
+        {"do": "[{scale: {arm: $arm, replicas: 4}}]"},
+        {
+            "for_each": "arm",
+            "when": "arm_bad{arm=$arm} > 20% for 3s",
+            "clear_when": "arm_bad{arm=$arm}[30s] < 2% for 60s",
+            "do": "[{scale: {arm: $arm, replicas: 4}}]",
+        },
+    ),
     "a promotion into an unknown arm": Case(
         "P035",
         "do[0].promote.into",

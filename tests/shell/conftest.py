@@ -44,7 +44,12 @@ from controller.core.readings import (
 from controller.core.settings import ArmSettings, JudgeSettings
 from controller.errors import Unavailable
 from controller.ports import BusReader, BusWriter, PlanStore
-from controller.settings import REDIS_PASSWORD_ENV, Endpoints, Settings
+from controller.settings import (
+    OPERATOR_TOKEN_ENV,
+    REDIS_PASSWORD_ENV,
+    Endpoints,
+    Settings,
+)
 from controller.shell.journal import FactLog, Journal, segment_paths
 from controller.shell.log_sources import from_store
 from controller.shell.loop import Ports, Shell
@@ -153,6 +158,7 @@ class FixedPlaybooks:
 
     playbooks: tuple[Playbook, ...] = (REROUTE,)
     fresh: tuple[Playbook, ...] | None = None
+    trouble: str = ""
 
     def changed(self) -> tuple[Playbook, ...] | None:
         found, self.fresh = self.fresh, None
@@ -410,7 +416,11 @@ class Stack:
             process = subprocess.Popen(
                 [sys.executable, "-m", "controller", "--settings", str(settings_file)],
                 cwd=ROOT,
-                env={"PATH": "/usr/bin:/bin", REDIS_PASSWORD_ENV: "secret"},
+                env={
+                    "PATH": "/usr/bin:/bin",
+                    REDIS_PASSWORD_ENV: "secret",
+                    OPERATOR_TOKEN_ENV: "a token",
+                },
                 stdout=log,
                 stderr=log,
             )

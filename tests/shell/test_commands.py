@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_status_shows_arms_and_that_the_controller_is_silent(data_dir: Path) -> 
         assert expected in result.output
 
 
+def test_status_names_the_bundle_and_says_when_newer_files_are_refused(
+    data_dir: Path, world: World
+) -> None:
+    bundle = json.loads(world.store.load().state)["bundle"]["sha256"]
+    world.playbooks.trouble = "one.yaml:3: is bad"
+    world.controller().run_tick()
+    result = selfright("status", "--data-dir", str(data_dir))
+    assert f"bundle {bundle[:12]}: 1 playbook" in result.output
+    assert "are refused, the old stay: one.yaml:3: is bad" in result.output
+    found = json.loads(selfright("status", "--data-dir", str(data_dir), "--json").output)
+    assert found["silent_s"] > 5.0
+
+
 def test_status_falls_back_to_the_disk_copy_when_the_store_is_gone(
     data_dir: Path, world: World
 ) -> None:
@@ -237,6 +251,17 @@ def test_without_a_leader_a_command_fails_visibly(world: World) -> None:
         )
 
 
+def through_the_door(stack: Stack, path: str, said: dict[str, str]) -> tuple[int, Any]:
+    where = json.loads((stack.folder / "run" / "operator.json").read_text())
+    door = http.client.HTTPConnection(where["host"], where["port"], timeout=60.0)
+    headers = {"Authorization": "Bearer a token"}
+    door.request("POST", f"/v1/{path}", json.dumps(said), headers)
+    answer = door.getresponse()
+    found = answer.status, json.loads(answer.read())
+    door.close()
+    return found
+
+
 @pytest.mark.live
 def test_commands_reach_a_running_controller(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REDIS_PASSWORD_ENV, "secret")
@@ -256,6 +281,11 @@ def test_commands_reach_a_running_controller(stack: Stack, monkeypatch: pytest.M
         released = selfright("release", record["command_id"], *where)
         assert released.exit_code == 0, released.output
         assert json.loads(stack.store.load().plan)["arms"]["primary"]["share"] == 1.0
+        assert through_the_door(stack, "approvals/nothing/approve", {"who": "ann"})[0] == 409
+        thaw = {"verb": "thaw", "target": "all", "who": "bea"}
+        status, answer = through_the_door(stack, "operator", thaw)
+        assert (status, answer["sentence"]) == (200, "bea: thaw all: all is thawed")
+        assert json.loads(stack.store.load().plan)["frozen"] == []
         assert selfright("decisions", "verify", *where).exit_code == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(30.0) == 0

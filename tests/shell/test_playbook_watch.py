@@ -75,6 +75,10 @@ def test_a_bad_set_is_refused_in_one_line_and_the_old_one_stays(
     assert "one.yaml:3: is bad" in line
     assert names(watch) == ["good 1"]
     assert watch.refused == 1
+    assert watch.trouble.endswith("one.yaml:3: is bad")
+    rewrite(folder / "one.yaml", "good 1")
+    assert watch.changed() is None, "mended, and the same as before"
+    assert watch.trouble == ""
 
 
 def test_added_and_removed_files_count_as_changes(folder: Path) -> None:
