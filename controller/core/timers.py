@@ -66,6 +66,8 @@ def advance(
     leaf: Comparison, timer: Timer, now: Truth, policy: NoData, elapsed_s: float | None
 ) -> Timer:
     """The timer after this tick; ``elapsed_s`` None restarts it."""
+    if now is Truth.NOT_MET and not leaf.times:  # nearly always
+        return RESTING
     if elapsed_s is None:
         timer = Timer(paged=timer.paged)
     moved = _span(timer, now, policy, elapsed_s or 0.0)

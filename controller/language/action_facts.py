@@ -93,7 +93,7 @@ ACTION_FACTS: Mapping[type[Action], ActionFacts] = {
     Freeze: ActionFacts(
         "freeze",
         undo="thaw",
-        effect="what is frozen does not act",
+        effect="what is frozen does not act, until the time is over or the incident ends",
     ),
     Notify: ActionFacts(
         "notify",

@@ -23,6 +23,7 @@ URL = re.compile(r"https?://[^\s/@]+(/[^\s]*)?")
 
 Kind = Literal[
     "arm",
+    "arm or variable",
     "share",
     "part",
     "stages",
@@ -48,7 +49,7 @@ class Field:
     required: bool = False
 
 
-_ARM = Field("arm", "An arm of selfright.yaml.", required=True)
+_ARM = Field("arm or variable", "An arm of selfright.yaml, or $arm.", required=True)
 
 ACTION_FIELDS: Mapping[str, Mapping[str, Field]] = {
     "route": {
@@ -67,8 +68,8 @@ ACTION_FIELDS: Mapping[str, Mapping[str, Field]] = {
     "evaluate": {"arm": _ARM, "candidate": Field("version", "A registered version.")},
     "promote": {
         "version": Field("version", "A registered version; with `into`."),
-        "into": Field("arm", "The arm that will serve it; with `version`."),
-        "arm": Field("arm", "Swaps the baseline's shares to this arm; alone."),
+        "into": Field("arm or variable", "The arm that will serve it; with `version`."),
+        "arm": Field("arm or variable", "Swaps the baseline's shares to this arm; alone."),
     },
     "revert": {"arm": _ARM},
     "prewarm_cache": {"arm": _ARM},

@@ -37,11 +37,19 @@ from controller.language.action_fields import (
     URL,
     VERSION,
 )
-from controller.language.fields import NAME, Fields, Places, list_of, quantity_of
+from controller.language.fields import (
+    NAME,
+    VARIABLE_OR_NAME,
+    Fields,
+    Places,
+    list_of,
+    quantity_of,
+)
 from controller.language.findings import Problem
 from controller.language.yaml_text import YamlMap, YamlNode
 
 ARM = "the name of an arm"
+ARM_OR_VARIABLE = "the name of an arm, or $arm"
 _LAST = re.compile(r"last\s+(\S+)")
 
 
@@ -106,7 +114,7 @@ def _retrain(node: YamlNode, path: str, places: Places) -> Retrain:
     fields = _fields("retrain", node, path, places)
     then = fields.choice("then", THEN) if fields.has("then") else "nothing"
     return Retrain(
-        arm=fields.matching("arm", NAME, ARM),
+        arm=fields.matching("arm", VARIABLE_OR_NAME, ARM_OR_VARIABLE),
         data_s=fields.quantity("data", _last_s, "last DURATION, like last 24h"),
         then=cast('Literal["evaluate", "nothing"]', then),
     )
@@ -124,7 +132,9 @@ def _last_s(text: str) -> float:
 def _evaluate(node: YamlNode, path: str, places: Places) -> Evaluate:
     fields = _fields("evaluate", node, path, places)
     candidate = _version(fields, "candidate") if fields.has("candidate") else None
-    return Evaluate(arm=fields.matching("arm", NAME, ARM), candidate=candidate)
+    return Evaluate(
+        arm=fields.matching("arm", VARIABLE_OR_NAME, ARM_OR_VARIABLE), candidate=candidate
+    )
 
 
 def _promote(node: YamlNode, path: str, places: Places) -> Promote:
@@ -134,8 +144,11 @@ def _promote(node: YamlNode, path: str, places: Places) -> Promote:
             what = "`arm` stands beside `version` or `into`"
             advice = "accepted: {version, into} or {arm}"
             raise Problem("P012", what, advice, place=fields.place, field=path)
-        return Promote(arm=fields.matching("arm", NAME, ARM))
-    return Promote(version=_version(fields, "version"), into=fields.matching("into", NAME, ARM))
+        return Promote(arm=fields.matching("arm", VARIABLE_OR_NAME, ARM_OR_VARIABLE))
+    return Promote(
+        version=_version(fields, "version"),
+        into=fields.matching("into", VARIABLE_OR_NAME, ARM_OR_VARIABLE),
+    )
 
 
 def _version(fields: Fields, key: str) -> str:
@@ -143,12 +156,14 @@ def _version(fields: Fields, key: str) -> str:
 
 
 def _revert(node: YamlNode, path: str, places: Places) -> Revert:
-    return Revert(arm=_fields("revert", node, path, places).matching("arm", NAME, ARM))
+    return Revert(
+        arm=_fields("revert", node, path, places).matching("arm", VARIABLE_OR_NAME, ARM_OR_VARIABLE)
+    )
 
 
 def _prewarm_cache(node: YamlNode, path: str, places: Places) -> PrewarmCache:
     fields = _fields("prewarm_cache", node, path, places)
-    return PrewarmCache(arm=fields.matching("arm", NAME, ARM))
+    return PrewarmCache(arm=fields.matching("arm", VARIABLE_OR_NAME, ARM_OR_VARIABLE))
 
 
 def _cache_ttl(node: YamlNode, path: str, places: Places) -> CacheTtl:
@@ -158,7 +173,8 @@ def _cache_ttl(node: YamlNode, path: str, places: Places) -> CacheTtl:
 def _scale(node: YamlNode, path: str, places: Places) -> Scale:
     fields = _fields("scale", node, path, places)
     return Scale(
-        arm=fields.matching("arm", NAME, ARM), replicas=fields.whole("replicas", 1, MAX_REPLICAS)
+        arm=fields.matching("arm", VARIABLE_OR_NAME, ARM_OR_VARIABLE),
+        replicas=fields.whole("replicas", 1, MAX_REPLICAS),
     )
 
 

@@ -77,16 +77,17 @@ class Finding:
 
     def one_line(self) -> str:
         """``FILE:LINE: RULE SEVERITY: FIELD: message; advice``."""
-        said = ": ".join(part for part in (self.field, self.what()) if part)
+        said = ": ".join(part for part in (_on_one_line(self.field), self.what()) if part)
         return f"{self.file}:{self.line}: {self.rule} {self.severity}: {said}"
 
     def what(self) -> str:
         """Message and advice, without the place."""
-        return f"{self.message}; {self.advice}" if self.advice else self.message
+        return _on_one_line(f"{self.message}; {self.advice}" if self.advice else self.message)
 
     def as_bad_input(self) -> BadInput:
         """The same as an error whose text is ``FILE:LINE: FIELD: message; advice``."""
-        return BadInput(self.what(), file=self.file, line=self.line, field=self.field)
+        field = _on_one_line(self.field)
+        return BadInput(self.what(), file=self.file, line=self.line, field=field)
 
 
 class Problem(Exception):
@@ -108,6 +109,11 @@ class Problem(Exception):
         self.finding = Finding(
             "", place.line, rule, "error", message, advice, field, excerpt, caret
         )
+
+
+def _on_one_line(text: str) -> str:
+    """Keys and values of the author may hold any character, line ends too."""
+    return " ".join(text.splitlines())
 
 
 def with_source(finding: Finding, file: str, lines: list[str], column: int) -> Finding:

@@ -168,6 +168,7 @@ def _field(field: Field, vocabulary: Vocabulary) -> Schema:
     stages: Schema = {"type": "array", "minItems": 1, "maxItems": MAX_STAGES, "items": _SHARE}
     shapes: dict[str, Schema] = {
         "arm": {"enum": list(vocabulary.arms)},
+        "arm or variable": {"enum": [*vocabulary.arms, "$arm"]},
         "share": {**_SHARE, "not": {"pattern": r"^\s*0+(\.0+)?\s*%"}},
         "part": {**_SHARE, "not": {"pattern": r"^\s*(0+(\.0+)?|100(\.0+)?)\s*%"}},
         "stages": {"anyOf": [stages, _staged(stages)]},

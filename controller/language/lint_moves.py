@@ -38,11 +38,15 @@ def _arms_of(action: Action) -> tuple[tuple[str, str], ...]:
 
 
 def unknown_arms(subject: Subject) -> Iterator[Draft]:
-    known = subject.vocabulary.arms
+    known, each_arm = subject.vocabulary.arms, subject.playbook.for_each == "arm"
     for path, move in every_move(subject.playbook):
         for field, arm in _arms_of(move.action):
-            if arm not in known:
-                where = f"{path}.{facts_of(move.action).name}.{field}"
+            where = f"{path}.{facts_of(move.action).name}.{field}"
+            if arm.startswith("$"):
+                if arm != "$arm" or not each_arm:
+                    advice = "accepted: the name of an arm; or $arm, with `for_each: arm`"
+                    yield Draft("P025", where, f"nothing binds {arm}", advice)
+            elif arm not in known:
                 yield Draft("P035", where, f"unknown arm {arm!r}", suggestion(arm, known))
 
 

@@ -152,7 +152,8 @@ def _text(path: Path) -> str:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise Problem("P001", f"cannot be read: {reason}", place=start) from None
+        advice = "accepted: a file that can"
+        raise Problem("P001", f"cannot be read: {reason}", advice, place=start) from None
     if len(raw) > MAX_BYTES:
         advice = f"accepted: at most {MAX_BYTES} bytes"
         raise Problem("P001", "the file is too large", advice, place=start)

@@ -109,7 +109,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     if line and _looks_like_flow_condition(lines, place):
         return Problem("P006", "a condition in flow style is not quoted", QUOTE_ADVICE, place=place)
-    advice = ""
+    advice = "accepted: YAML 1.2"
     if line[place.column : place.column + 1] == "\t":
         advice = "indent with spaces"
     elif "mapping values are not allowed" in problem:

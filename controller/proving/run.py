@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.core.facts import Elected, Fate, Loaded, Tick
+from controller.core.phases import Phase
 from controller.core.plan import Plan
 from controller.core.playbook import Playbook
 from controller.core.readings import SignalKey
@@ -13,12 +14,15 @@ from controller.core.records import Record
 from controller.core.settings import JudgeSettings, settings_to_document
 from controller.core.state import JudgeState
 from controller.core.step import initial_state, step
+from controller.core.timers import Timer
 from controller.proving.cells import Cell, cells_of
 from controller.proving.world import TICK_S, Disturbance, readings
 
 LONGEST_TICKS = 240
 """Two hours: the longest a stretch is followed, quiet or not."""
 QUIET_CAP_S = 1_800.0
+SETTLED_TICKS = 3
+_RESTING = Timer()
 START_S = 1_000_000.0
 
 
@@ -93,7 +97,7 @@ def follow(subject: Subject, before: Moment, wrong: frozenset[Disturbance]) -> S
     state, plan, at_s = before.state, before.plan, before.at_s
     commits: list[Commit] = []
     quiet = ticks = 0
-    while ticks < LONGEST_TICKS and (quiet < subject.quiet_ticks or _is_waiting(state, at_s)):
+    while ticks < LONGEST_TICKS and not _is_over(subject, state, quiet, at_s):
         at_s += TICK_S
         ticks += 1
         seen = readings(at_s, plan, subject.cells, wrong, subject.settings)
@@ -110,6 +114,25 @@ def follow(subject: Subject, before: Moment, wrong: frozenset[Disturbance]) -> S
 
 def _published(state: JudgeState, at_s: float) -> JudgeState:
     return step(state, Fate(0, at_s, "published", "head")).state
+
+
+def _is_over(subject: Subject, state: JudgeState, quiet: int, at_s: float) -> bool:
+    """Nothing was decided for long, or nothing runs that could ever lead to a decision."""
+    if _is_waiting(state, at_s):
+        return False
+    return quiet >= subject.quiet_ticks or (quiet >= SETTLED_TICKS and _is_still(state))
+
+
+def _is_still(state: JudgeState) -> bool:
+    """No timer runs towards opening or clearing, and every open incident just holds."""
+    timers = [timer for watch in state.watches for timer in watch.timers]
+    timers += [timer for incident in state.incidents for timer in incident.clear_timers]
+    return (
+        all(timer == _RESTING for timer in timers)
+        and all(i.phase in (Phase.HOLDING, Phase.ESCALATED) for i in state.incidents)
+        and not any(incident.widening for incident in state.incidents)
+        and not state.approvals
+    )
 
 
 def _is_waiting(state: JudgeState, at_s: float) -> bool:

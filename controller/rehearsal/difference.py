@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from controller.core.conditions import Evaluation, Look
 from controller.core.records import SeenCondition
+from controller.core.timers import so_far
 from controller.core.wording import duration, number
 from controller.rehearsal.comparing import Comparison, Row
 from controller.rehearsal.timeline import expected_text, happened_text
@@ -72,10 +73,8 @@ def _numbers(look: Look, seen: SeenCondition) -> tuple[str, ...]:
         else f"{'+' if seen.margin > 0 else ''}{number(seen.margin, unit)}"
     )
     value = seen.state if seen.value is None or seen.state != "ok" else number(seen.value, unit)
-    held = f"held {duration(seen.held_s)}"
-    if look.leaf.for_s:
-        held += f" of {duration(look.leaf.for_s)}"
-    return margin, value, held
+    held = so_far(look.leaf, look.timer).removeprefix(",").strip().removeprefix("for ")
+    return margin, value, f"held {held or duration(seen.held_s)}"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -125,6 +125,12 @@ def test_escalate_is_due_after_what_it_counts_over_plus_one_window(
     assert [bool(each.overdue) for each in found].index(True) + 1 == after
 
 
+def test_a_condition_of_an_older_journal_asks_for_no_count() -> None:
+    new = encode(Comparison, above("p95", 200.0, 2.0))
+    old = {k: v for k, v in new.items() if k not in ("for_ticks", "times", "times_within_s")}
+    assert decode(Comparison, old) == above("p95", 200.0, 2.0)
+
+
 def test_a_timer_of_an_older_state_has_counted_nothing() -> None:
     old = {"held_s": 2.0, "assumed_s": 2.0, "paused": False, "unknown_s": None, "paged": False}
     assert decode(Timer, old) == Timer(2.0, 2.0)

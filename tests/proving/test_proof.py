@@ -54,7 +54,7 @@ def test_two_playbooks_that_undo_each_other_are_found(tmp_path: Path) -> None:
         + "clear_when: cache_hit_rate > 40% for 60s\n"
     )
     shorter = (
-        HEAD
+        HEAD.replace("1h}", "1h, priority: 60}")
         + "playbook: shorter\nwhen: drift.shifted_features{arm=primary} >= 1 for 30s\n"
         + "do:\n  - cache_ttl: {ttl: 5s}\nclear_when: drift.shifted_features{arm=primary} < 1\n"
     )

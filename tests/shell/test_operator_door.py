@@ -19,7 +19,7 @@ from controller.core.playbook import Autonomy
 from controller.errors import BadInput, Unavailable
 from controller.operator_door import application as door_application
 from controller.operator_door.application import Ways, application
-from controller.operator_door.open_door import FILE, OpenDoor
+from controller.operator_door.open_door import FILE, OpenDoor, check_token
 from controller.operator_door.requests import BODY_BYTES_MAX
 from controller.ports import PlanStore, Stored
 from controller.shell.commanding import ANSWERS_KEPT, AnswerLog
@@ -204,6 +204,13 @@ def test_a_door_without_a_token_is_a_mistake() -> None:
     judge = StubJudge()
     with pytest.raises(ValueError, match="stands open"):
         application(Ways("shop", Path("/nowhere"), judge, judge), "")
+
+
+@pytest.mark.parametrize("token", ["short", "a" * 257, "with spaces in it, see", "ümlaut" * 4])
+def test_a_token_that_is_weak_or_cannot_be_sent_is_bad_input(token: str) -> None:
+    check_token("a-token-for-people")
+    with pytest.raises(BadInput, match="16 to 256 visible"):
+        check_token(token)
 
 
 @pytest.mark.parametrize(
