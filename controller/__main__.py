@@ -32,9 +32,11 @@ from controller.errors import BadInput, SelfrightError, Unavailable
 from controller.exclusive_folder import only_one
 from controller.language.loading import load_playbooks
 from controller.monitors.monitor_set import MonitorSet
+from controller.operator_door.application import Ways
+from controller.operator_door.open_door import OpenDoor, check_token
 from controller.origin import check_origin
-from controller.ports import PlanStore
-from controller.settings import REDIS_PASSWORD_ENV, Settings
+from controller.ports import BusWriter, PlanStore
+from controller.settings import OPERATOR_TOKEN_ENV, REDIS_PASSWORD_ENV, Settings
 from controller.settings_file import read_settings
 from controller.shell.accepted_playbooks import AcceptedPlaybooks
 from controller.shell.journal import Journal, cut_torn_tail
@@ -110,7 +112,8 @@ def _connect(
     positions = resume(snapshots.load(), monitors, ledger)
     if (torn := cut_torn_tail(folder / "journal")) is not None:
         LOG.warning("%s", torn)
-    copy = LocalCopy(folder / "decisions")
+    kept = settings.retention
+    copy = LocalCopy(folder / "decisions", kept.decisions_s, kept.decisions_mb * 1e6)
     metrics = ControllerMetrics(settings.endpoints.metrics_port)
     parts.callback(metrics.close)
     own = [t for t in TOPICS if not (settings.tally_workers and t in WORKER_TOPICS)]
@@ -123,15 +126,15 @@ def _connect(
     parts.callback(reader.close)
     writer = KafkaBusWriter(settings.endpoints.kafka, partitions=settings.partitions)
     parts.callback(writer.close)
+    if not dry_run:  # a dry run commands nobody
+        _open_door(settings, writer, metrics, parts)
     return Ports(
         reader=reader,
         dead_letters=writer,
         store=_store(settings, parts, dry_run=dry_run),
         copy=copy,
         clock=clock,
-        journal=Journal(
-            folder / "journal", settings.retention.journal_s, settings.retention.journal_mb * 1e6
-        ),
+        journal=Journal(folder / "journal", kept.journal_s, kept.journal_mb * 1e6),
         monitors=monitors,
         ledger=ledger,
         snapshots=snapshots,
@@ -152,6 +155,28 @@ def _store(settings: Settings, parts: ExitStack, *, dry_run: bool) -> PlanStore:
     store = RedisPlanStore(url, password, settings.service)
     parts.callback(store.close)
     return DryRunStore(store) if dry_run else store
+
+
+def _open_door(
+    settings: Settings, writer: BusWriter, metrics: ControllerMetrics, parts: ExitStack
+) -> None:
+    """People command by HTTP only where a token says that they may."""
+    token = os.environ.get(OPERATOR_TOKEN_ENV, "")
+    if not token:
+        LOG.info("the operator door stays shut: %s is not in the environment", OPERATOR_TOKEN_ENV)
+        return
+    check_token(token)
+    ends = settings.endpoints
+    store = RedisPlanStore(ends.redis, os.environ.get(REDIS_PASSWORD_ENV), settings.service)
+    parts.callback(store.close)
+    door = OpenDoor(
+        Ways(settings.service, settings.data_dir, writer, store),
+        token,
+        ends.operator_host,
+        ends.operator_port,
+        metrics.operator_door.set,
+    )
+    parts.callback(door.close)
 
 
 def _watch(settings: Settings, folder: Path, catalogue: Catalogue) -> PlaybookWatch:

@@ -133,6 +133,12 @@ class PlanStore(Protocol):
     def records(self, after: str = "-", limit: int = 1000) -> Sequence[tuple[str, bytes]]:
         """Log lines as (store id, sealed record), oldest first, after a store id."""
 
+    def trim(self, archived: str) -> int:
+        """Drop the oldest records up to the one of this hash, which a caller has archived.
+
+        Nothing is dropped where that record is not there, or is the newest. Gives the number.
+        """
+
 
 class Clock(Protocol):
     """Time for the shell only; the core gets it in facts."""

@@ -98,6 +98,9 @@ class Retention(_Strict):
     interactions_s: Seconds = 14 * 86_400.0
     journal_s: Seconds = 7 * 86_400.0
     journal_mb: float = Field(default=2_000.0, gt=0.0)
+    decisions_s: Seconds = 90 * 86_400.0
+    decisions_mb: float = Field(default=200.0, gt=0.0)
+    """What is older, or more, leaves Redis and the local copy for the archive beside the copy."""
 
 
 class Prices(_Strict):
@@ -322,5 +325,7 @@ class Settings(_Strict):
             oscillation_limit=self.oscillation_limit,
             remind_after_s=self.remind_after_s,
             limits=self.limits.for_judge(),
-            approvers=Approvers(dict(self.approvers), dict(self.approval_roles)),
+            approvers=Approvers(
+                dict(self.approvers), {str(name): who for name, who in self.approval_roles.items()}
+            ),
         )

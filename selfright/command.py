@@ -30,6 +30,7 @@ COMMANDS = {
     "override": "operator_command",
     "promote": "operator_command",
     "replay": "replay_command",
+    "shadow": "shadow_command",
     "signals": "signals_command",
     "simulate": "simulate_command",
     "status": "status_command",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 
 from controller.errors import BadInput, Unavailable
-from controller.settings import Settings
+from controller.ports import GENESIS
 from controller.shell.log_sources import (
     DecisionLog,
     from_disk,
@@ -20,9 +21,12 @@ from controller.shell.log_sources import (
     from_store,
     pages,
     read_documents,
+    with_archive,
 )
 from controller.shell.seal import unsealed
 from controller.shell.verify import verify
+from selfright.decision_filter import DecisionFilter
+from selfright.moments import local_iso, parse_moment
 from selfright.plan_access import open_store
 from selfright.record_view import record_panel, record_row, records_table
 from selfright.running_stack import find_settings
@@ -55,21 +59,31 @@ def list_decisions(
     data_dir: DataDir = None,
     source: Source = "store",
     last: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 50,
+    since: Annotated[str | None, typer.Option(help="From this time: ISO, or like 2h ago.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this time.")] = None,
+    playbook: Annotated[str | None, typer.Option(help="Only of this playbook.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Only about this arm.")] = None,
+    phase: Annotated[str | None, typer.Option(help="Only of this phase, like acting.")] = None,
     incident: Annotated[str | None, typer.Option(help="Only of this incident.")] = None,
     as_json: Json = False,
 ) -> None:
     """The newest decisions, oldest first."""
     with one_line_errors():
-        lines = _read(source, settings, data_dir).lines
-        documents = read_documents(lines, source)
-        if incident is not None:
-            documents = [d for d in documents if d["incident"] == incident]
-        chosen = documents[-last:]
+        now_s = time.time()
+        asked = DecisionFilter(
+            since_s=None if since is None else parse_moment(since, now_s, "--since"),
+            until_s=None if until is None else parse_moment(until, now_s, "--until"),
+            playbook=playbook,
+            arm=arm,
+            phase=phase,
+            incident=incident,
+        )
+        pairs = _documents(source, settings, data_dir)
+        chosen = [pair for pair in pairs if asked.takes(pair[0])][-last:]
         if as_json:
-            ids = {document["id"] for document in chosen}
-            _print_lines(line for line in lines if unsealed(line)["id"] in ids)
+            _print_lines(line for _, line in chosen)
         else:
-            Console().print(records_table(chosen))
+            Console().print(records_table([document for document, _ in chosen]))
 
 
 @app.command()
@@ -82,16 +96,75 @@ def show(
 ) -> None:
     """Everything one decision (or all of an incident) saw, refused, chose and expected."""
     with one_line_errors():
-        lines = _read(source, settings, data_dir).lines
-        pairs = zip(read_documents(lines, source), lines, strict=True)
+        pairs = _documents(source, settings, data_dir)
         found = [(d, line) for d, line in pairs if record in (d["id"], d["incident"])]
         if not found:
-            raise BadInput(f"no record or incident {record!r} in the log ({len(lines)} records)")
+            raise BadInput(f"no record or incident {record!r} in the log ({len(pairs)} records)")
         if as_json:
             _print_lines(line for _, line in found)
             return
         for document, _ in found:
             Console().print(record_panel(document))
+
+
+@app.command()
+def explain(
+    at: Annotated[str, typer.Option("--at", help="ISO, 13:20:05 (today), or like 2h ago.")],
+    playbook: Annotated[str | None, typer.Option(help="Only this playbook.")] = None,
+    journal: Annotated[
+        list[Path] | None, typer.Option(help="Segments or folders (default: the stack's own).")
+    ] = None,
+    settings: SettingsFile = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Why nothing happened at a time, or what did: every condition, and the guards in the way."""
+    from controller.shell.at_time import covering, moment_at  # noqa: PLC0415  (imports Arrow)
+    from selfright.moment_view import moment_lines, moment_text  # noqa: PLC0415
+
+    with one_line_errors():
+        at_s = parse_moment(at, time.time(), "--at")
+        places = journal or [_folder(settings, data_dir) / "journal"]
+        segment = covering(places, at_s)
+        moment = None if segment is None else moment_at(segment, at_s)
+        if moment is None:
+            nobody = "no journal covers" if segment is None else "nobody led at"
+            where = ", ".join(map(str, places))
+            raise BadInput(f"{nobody} {local_iso(at_s)}", file=where)
+        known = {each.playbook.name for each in moment.watched}
+        known |= {incident.playbook.name for incident, _ in moment.open}
+        if playbook is not None and playbook not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise BadInput(f"{playbook!r} was not loaded; loaded: {names}", field="--playbook")
+        if as_json:
+            _print_lines(json.dumps(each).encode() for each in moment_lines(moment, playbook))
+        else:
+            Console().print(moment_text(moment, playbook))
+
+
+@app.command("export")
+def export_log(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="jsonl or parquet (default: by the file's ending)."),
+    ] = None,
+    settings: SettingsFile = None,
+    data_dir: DataDir = None,
+    source: Source = "store",
+    as_json: Json = False,
+) -> None:
+    """Write the whole log, archive included, to a file: JSON lines as sealed, or Parquet."""
+    from selfright.log_export import export, format_of  # noqa: PLC0415  (imports Arrow)
+
+    with one_line_errors():
+        chosen = format_of(form, output)
+        lines = [line for _, line in _documents(source, settings, data_dir)]
+        export(lines, chosen, output)
+    if as_json:
+        typer.echo(json.dumps({"file": str(output), "format": chosen, "records": len(lines)}))
+    else:
+        typer.echo(f"{len(lines)} records in {output} ({chosen})")
 
 
 @app.command()
@@ -133,54 +206,80 @@ def verify_log(
     settings: SettingsFile = None,
     data_dir: DataDir = None,
     source: Source = "store",
+    begins_after: Annotated[
+        str | None,
+        typer.Option(
+            "--begins-after",
+            metavar="HASH",
+            help="The record before the first one, where the archive is elsewhere.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Is the log whole, and does it end where the plan says? Exit code 1 when not."""
+    """Is the log whole, archive included, and does it end where the plan says? If not, 1."""
     with one_line_errors():
         log = _read(source, settings, data_dir)
-        verdict = verify(log.lines, log.head)
-        console = Console(soft_wrap=True, highlight=False)
+        is_known = begins_after is not None and log.begins_after.startswith(begins_after)
+        verdict = verify(log.lines, log.head, first_prev=log.begins_after if is_known else GENESIS)
+        flaw = verdict.flaw
         if as_json:
-            flaw = verdict.flaw
-            console.print_json(
-                data={
-                    "whole": verdict.is_whole and not log.torn_bytes,
-                    "checked": verdict.checked,
-                    "head": verdict.head,
-                    "torn_bytes": log.torn_bytes,
-                    "flaw": None
-                    if flaw is None
-                    else {"kind": flaw.kind, "record": flaw.record, "sentence": flaw.sentence},
-                }
-            )
+            document = {
+                "whole": verdict.is_whole and not log.torn_bytes,
+                "checked": verdict.checked,
+                "archived": log.archived,
+                "begins_after": log.begins_after,
+                "head": verdict.head,
+                "torn_bytes": log.torn_bytes,
+                "flaw": None
+                if flaw is None
+                else {"kind": flaw.kind, "record": flaw.record, "sentence": flaw.sentence},
+            }
+            typer.echo(json.dumps(document))
         else:
-            _say_verdict(
-                console, log, verdict.checked, verdict.flaw.sentence if verdict.flaw else None
-            )
+            _say_verdict(log, verdict.checked, flaw.sentence if flaw else None)
         if not verdict.is_whole:
             raise typer.Exit(1)
 
 
-def _say_verdict(console: Console, log: DecisionLog, checked: int, flaw: str | None) -> None:
+def _say_verdict(log: DecisionLog, checked: int, flaw: str | None) -> None:
+    console = Console(soft_wrap=True, highlight=False)
     if log.torn_bytes:
         console.print(f"[yellow]a torn last line of {log.torn_bytes} bytes was cut[/yellow]")
+    if log.begins_after != GENESIS:
+        console.print(
+            f"[yellow]begins after {log.begins_after[:12]}: what is older is not here; "
+            "say --begins-after with the last hash of its archive[/yellow]"
+        )
     if flaw is not None:
         console.print("[bold red]broken:[/bold red]", flaw, markup=True)
         console.print(f"{checked} records before it are sound")
         return
     end = "the plan names its end" if log.head else "no plan beside it: its end is not checked"
-    console.print(f"[bold green]whole:[/bold green] {checked} records, {end}")
+    archived = f" ({log.archived} of them archived)" if log.archived else ""
+    console.print(f"[bold green]whole:[/bold green] {checked} records{archived}, {end}")
+
+
+def _documents(
+    source: str, settings: Path | None, data_dir: Path | None
+) -> list[tuple[dict[str, Any], bytes]]:
+    lines = _read(source, settings, data_dir).lines
+    return list(zip(read_documents(lines, source), lines, strict=True))
+
+
+def _folder(settings: Path | None, data_dir: Path | None) -> Path:
+    """A data folder that is named needs no settings in it."""
+    if data_dir is not None and settings is None:
+        return data_dir
+    return find_settings(settings, data_dir).data_dir
 
 
 def _read(source: str, settings: Path | None, data_dir: Path | None) -> DecisionLog:
     if source not in ("store", "disk"):
         return from_file(Path(source))
     found = find_settings(settings, data_dir)
-    return from_disk(found.data_dir) if source == "disk" else _from_store(found)
-
-
-def _from_store(settings: Settings) -> DecisionLog:
-    return from_store(open_store(settings))
+    if source == "disk":
+        return from_disk(found.data_dir)
+    return with_archive(from_store(open_store(found)), found.data_dir)
 
 
 def _emit(lines: list[bytes], console: Console, as_json: bool) -> None:

@@ -3,6 +3,8 @@
 Four alerts in two windows each (Google, The Site Reliability Workbook, chapter 5): 2 % of the
 budget in 1 h, 5 % in 6 h page; 10 % in 1 d and in 3 d are tickets. Each also wants `LEAST_BAD` bad
 events in both windows. One that would fire at a burn below 1 is left out (short windows).
+
+Two more watch the watcher: a controller that is gone or hangs, and a service that nobody leads.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from controller.adapters.prometheus import metric_name
 from controller.settings import Objective, Settings
 from controller.statistics.burn_rate import LEAST_BAD
 
+HEARTBEAT = "selfright_controller_heartbeat_at_s"
+SILENT_AFTER_S = 20
+"""Longer than any election or backlog holds a tick up."""
 EVENTS, BAD = metric_name("slo.events_per_s"), metric_name("slo.bad_per_s")
 RATIO, BAD_EVENTS = "slo:selfright_error_ratio:rate", "slo:selfright_bad_events:increase"
 WINDOWS_S = {
@@ -46,8 +51,9 @@ ALERTS = (
 
 
 def rules(settings: Settings) -> str:
-    """A rule file: one group per objective."""
-    groups = [
+    """A rule file: one group of the controller itself, then one per objective."""
+    groups = [{"name": "selfright-controller", "rules": _of_the_controller(settings)}]
+    groups += [
         {"name": f"selfright-slo-{name}", "interval": "30s", "rules": _rules(name, o, settings)}
         for name, o in settings.objectives.items()
     ]
@@ -74,6 +80,35 @@ def _rules(name: str, objective: Objective, settings: Settings) -> list[dict[str
         _alert(name, objective, alert, labels)
         for alert in ALERTS
         if factor_of(alert, objective) >= 1.0
+    ]
+
+
+def _of_the_controller(settings: Settings) -> list[dict[str, Any]]:
+    """Its age is taken at the scrape, so that rare scrapes do not make it look silent."""
+    labels = {"service": settings.service, "severity": "page"}
+    hangs = f"timestamp({HEARTBEAT}) - {HEARTBEAT} > {SILENT_AFTER_S}"
+    return [
+        {
+            "alert": "SelfrightControllerSilent",
+            "expr": f"{hangs} or absent({HEARTBEAT})",
+            "for": "1m",
+            "labels": dict(labels),
+            "annotations": {
+                "summary": "A controller judges nothing: it is gone, cannot be scraped, or hangs",
+                "description": "The last plan stays in force; `selfright override --local` needs "
+                "no controller. `selfright status` says since when.",
+            },
+        },
+        {
+            "alert": "SelfrightNobodyLeads",
+            "expr": "max(selfright_leader) == 0",
+            "for": "1m",
+            "labels": dict(labels),
+            "annotations": {
+                "summary": "Controllers run and none of them leads: nothing will be healed",
+                "description": "`selfright status` says what each one waits for.",
+            },
+        },
     ]
 
 

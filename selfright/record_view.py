@@ -12,6 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from selfright.moments import age, local_iso, with_age
+
 PHASE_STYLES = {
     "opened": "yellow",
     "acting": "bold yellow",
@@ -32,7 +34,7 @@ PHASE_STYLES = {
 def records_table(documents: Sequence[Mapping[str, Any]]) -> Table:
     """One row a record."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    for name in ("time", "record", "phase"):
+    for name in ("time", "ago", "record", "phase"):
         table.add_column(name, no_wrap=True)
     table.add_column("what", ratio=1)
     for document in documents:
@@ -43,9 +45,8 @@ def records_table(documents: Sequence[Mapping[str, Any]]) -> Table:
 def record_row(document: Mapping[str, Any]) -> Table:
     """The same row by itself, for following."""
     row = Table.grid(padding=(0, 1))
-    row.add_column(no_wrap=True)
-    row.add_column(no_wrap=True)
-    row.add_column(no_wrap=True)
+    for _ in range(4):
+        row.add_column(no_wrap=True)
     row.add_column(ratio=1)
     row.add_row(*_cells(document))
     return row
@@ -58,7 +59,8 @@ def record_panel(document: Mapping[str, Any]) -> Panel:
     if document["details"].get("causes"):
         parts.append(_causes(document["details"]["causes"]))
     if document["conditions"]:
-        parts.append(_conditions(document["conditions"]))
+        parts += [Text(f"• {seen['sentence']}") for seen in document["conditions"]]
+        parts.append(conditions_table(document["conditions"]))
     parts += [
         Text.assemble(("guard ", "magenta"), f"{guard['guard']}: {guard['sentence']}")
         for guard in document["guards"]
@@ -68,7 +70,8 @@ def record_panel(document: Mapping[str, Any]) -> Panel:
         for loser in document["losers"]
     ]
     parts.append(_claims(document))
-    title = f"{escape(document['id'])}  {_phase(document)}  {_when(document['at_s'])}"
+    title = f"{escape(document['id'])}  {_phase(document)}  "
+    title += with_age(document["at_s"], time.time())
     return Panel(Group(*parts), title=title, title_align="left", border_style="dim")
 
 
@@ -77,7 +80,8 @@ def _cells(document: Mapping[str, Any]) -> tuple[RenderableType, ...]:
     if not document["enforced"]:
         sentence.append(" (not enforced)", "dim")
     return (
-        Text(_when(document["at_s"]), "dim"),
+        Text(local_iso(document["at_s"])[: len("2026-05-04T13:20:05")], "dim"),
+        Text(age(document["at_s"], time.time()), "dim"),
         Text(str(document["id"])),
         Text.from_markup(_phase(document)),
         sentence,
@@ -111,7 +115,8 @@ def _facts(document: Mapping[str, Any]) -> Table:
     return grid
 
 
-def _conditions(conditions: Sequence[Mapping[str, Any]]) -> Table:
+def conditions_table(conditions: Sequence[Mapping[str, Any]]) -> Table:
+    """Value, threshold, signed distance to it, sample, state and how long it held."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in ("condition", "", "value", "threshold", "margin", "n", "state", "held"):
         table.add_column(name, justify="left" if name in ("condition", "", "state") else "right")
@@ -197,7 +202,3 @@ def _plain(value: object) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
-
-
-def _when(at_s: float) -> str:
-    return time.strftime("%m-%d %H:%M:%S", time.localtime(at_s))

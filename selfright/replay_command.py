@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +13,20 @@ from rich.console import Console
 from controller.errors import BadInput
 from controller.language.loading import load_playbooks
 from controller.monitors.layers import catalogue_of
+from controller.shell.histories import contrast
 from controller.shell.journal import segment_paths
-from controller.shell.log_sources import RECORDS_FILE, from_disk, from_file, from_store
+from controller.shell.log_sources import (
+    RECORDS_FILE,
+    from_disk,
+    from_file,
+    from_store,
+    with_archive,
+)
 from controller.shell.replay import Comparison, Derived, compare, replay
 from controller.shell.seal import unsealed
 from controller.shell.segment import read_segment
 from controller.shell.what_if import Outcome, what_if
+from selfright.history_view import contrast_lines, print_contrast
 from selfright.plan_access import open_store
 from selfright.running_stack import find_settings
 from selfright.terminal import one_line_errors
@@ -45,12 +52,27 @@ def replay_journals(
         Path | None,
         typer.Option("--playbooks", help="Judge the same facts by these playbooks instead."),
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="With --playbooks: the difference as a timeline.")
+    ] = False,
+    telemetry: Annotated[
+        Path | None,
+        typer.Option("--telemetry", help="Not yet: readings that no tick recorded stay unknown."),
+    ] = None,
     settings: Annotated[Path | None, typer.Option("--settings", show_default=False)] = None,
     data_dir: Annotated[Path | None, typer.Option("--data-dir")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Replay journals. Exit code 1 when the log differs; missing epochs are named."""
     with one_line_errors():
+        if telemetry is not None:
+            raise BadInput(
+                "readings are not made from stored telemetry yet; those that no tick recorded are "
+                "unknown, and listed",
+                field="--telemetry",
+            )
+        if diff and playbooks is None:
+            raise BadInput("needs --playbooks DIR, the other playbooks", field="--diff")
         folder = _data_dir(settings, data_dir, needed=not journals or against in (None, "disk"))
         segments = [read_segment(path) for path in segment_paths(journals or [folder / "journal"])]
         if not segments:
@@ -60,7 +82,7 @@ def replay_journals(
         if playbooks is not None:
             known = find_settings(settings, data_dir)
             others = load_playbooks(playbooks, known, catalogue_of(known))
-            _say_outcome(what_if(segments, others), derived, as_json)
+            _say_outcome(what_if(segments, others), derived, diff=diff, as_json=as_json)
             return
         recorded = _recorded(against or "disk", folder, settings, data_dir)
         comparison = compare(derived, recorded)
@@ -79,8 +101,8 @@ def _recorded(
     against: str, folder: Path, settings: Path | None, data_dir: Path | None
 ) -> list[bytes]:
     if against == "store":
-        store = open_store(find_settings(settings, data_dir))
-        return list(from_store(store).lines)
+        found = find_settings(settings, data_dir)
+        return list(with_archive(from_store(open_store(found)), found.data_dir).lines)
     if against == "disk":
         if not (folder / RECORDS_FILE).exists():
             raise BadInput("no copy of the log; name one with --against", file=str(folder))
@@ -120,30 +142,14 @@ def _say_comparison(
     )
 
 
-def _say_outcome(outcome: Outcome, derived: Derived, as_json: bool) -> None:
-    then = [_brief(unsealed(line)) for line in derived.lines]
-    now = [_brief(document) for document in outcome.records]
+def _say_outcome(outcome: Outcome, derived: Derived, *, diff: bool, as_json: bool) -> None:
+    found = contrast([unsealed(line) for line in derived.lines], outcome.records)
     if as_json:
-        document = {"recorded": then, "with_other_playbooks": now, "unrecorded": outcome.unrecorded}
-        sys.stdout.write(json.dumps(document) + "\n")
+        for each in contrast_lines(found, outcome.unrecorded, with_timeline=diff):
+            sys.stdout.write(json.dumps(each) + "\n")
         return
     console = Console(highlight=False, soft_wrap=True)
-    for brief in then:
-        if brief not in now:
-            console.print(f"[red]-[/red] {brief['at_s']:.0f} {brief['phase']}: {brief['sentence']}")
-    for brief in now:
-        if brief not in then:
-            console.print(
-                f"[green]+[/green] {brief['at_s']:.0f} {brief['phase']}: {brief['sentence']}"
-            )
-    for name in outcome.unrecorded:
-        console.print(f"[yellow]unrecorded[/yellow] {name}: unknown in every condition")
-    console.print(f"{len(then)} records then, {len(now)} with these playbooks")
-
-
-def _brief(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What can agree between two histories: ids and hashes cannot."""
-    return {name: document[name] for name in ("at_s", "phase", "playbook", "sentence")}
+    print_contrast(console, found, outcome.unrecorded, with_timeline=diff)
 
 
 def _sentence(line: bytes | None) -> str:

@@ -66,6 +66,7 @@ def status(
                 "plan": found.plan,
                 "state": found.state,
                 "readings": found.readings,
+                "silent_s": silent_s(found.readings, time.time()),
             }
             sys.stdout.write(json.dumps(document) + "\n")
         else:
@@ -107,6 +108,9 @@ def _document(content: bytes | None) -> Mapping[str, Any] | None:
 
 def _view(found: Status, all_readings: bool, now_s: float) -> RenderableType:
     parts: list[RenderableType] = [_controller_line(found.readings, now_s)]
+    if found.readings and found.readings.get("playbooks_refused"):
+        why = found.readings["playbooks_refused"]
+        parts.append(Text(f"playbooks as they are now are refused, the old stay: {why}", "red"))
     if found.trouble:
         parts.append(Text(f"store: {found.trouble}; shown from the disk copy", "yellow"))
     if found.plan is None:
@@ -121,11 +125,19 @@ def _view(found: Status, all_readings: bool, now_s: float) -> RenderableType:
     return Group(*parts)
 
 
-def _controller_line(readings: Mapping[str, Any] | None, now_s: float) -> Text:
+def silent_s(readings: Mapping[str, Any] | None, now_s: float) -> float | None:
+    """For how long no controller has judged; 0 while one is at work, None before it ever did."""
     if readings is None:
+        return None
+    age_s = now_s - float(readings["at_s"])
+    return age_s if age_s > STALE_S else 0.0
+
+
+def _controller_line(readings: Mapping[str, Any] | None, now_s: float) -> Text:
+    age_s = silent_s(readings, now_s)
+    if readings is None or age_s is None:
         return Text("controller: has written nothing yet", "yellow")
-    age_s = now_s - readings["at_s"]
-    if age_s > STALE_S:
+    if age_s:
         return Text(f"controller: silent for {age_s:.0f} s (was {readings['role']})", "bold red")
     style = "bold red" if readings["pages"] else "green"
     return Text(f"controller: {readings['role']}: {readings['standing']}", style)
@@ -167,7 +179,7 @@ def _work(plan: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _state_parts(state: Mapping[str, Any], now_s: float) -> list[RenderableType]:
-    parts: list[RenderableType] = []
+    parts: list[RenderableType] = _bundle(state)
     for incident in state["incidents"]:
         target = f" ({incident['target']})" if incident["target"] else ""
         line = (
@@ -186,6 +198,15 @@ def _state_parts(state: Mapping[str, Any], now_s: float) -> list[RenderableType]
         hint = f"selfright approve {asked['id']}"
         parts.append(Text(f"waits for a person: {asked['sentence']} ({hint})", "bold magenta"))
     return parts
+
+
+def _bundle(state: Mapping[str, Any]) -> list[RenderableType]:
+    """Nothing for a state of a release that did not name it."""
+    bundle = state.get("bundle") or {}
+    if not bundle.get("sha256"):
+        return []
+    count = len(bundle["playbooks"])
+    return [Text(f"bundle {bundle['sha256'][:12]}: {count} playbook{'' if count == 1 else 's'}")]
 
 
 def _brief(claim: Mapping[str, Any]) -> str:

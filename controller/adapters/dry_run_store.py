@@ -39,3 +39,7 @@ class DryRunStore(PlanStore):
         """What would have been logged."""
         start = 0 if after == "-" else int(after.partition("-")[0])
         return self._records[start : start + limit]
+
+    def trim(self, archived: str) -> int:  # noqa: ARG002
+        """A dry run changes no store."""
+        return 0

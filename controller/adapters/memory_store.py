@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.adapters.record_hash import hashes_of, missing_after
+from controller.adapters.record_hash import hash_of, hashes_of, missing_after
 from controller.errors import Unavailable
 from controller.ports import GENESIS, Clock, Commit, CommitFate, PlanStore, Stored
 
@@ -31,6 +31,7 @@ class MemoryPlanStore(PlanStore):
         self._lease = _Lease()
         self._stored: Stored | None = None
         self._records: list[bytes] = []
+        self._trimmed = 0
 
     def wipe(self) -> None:
         """Come back empty, as a Redis does that lost its disk."""
@@ -107,13 +108,25 @@ class MemoryPlanStore(PlanStore):
     def records(self, after: str = "-", limit: int = 1000) -> Sequence[tuple[str, bytes]]:
         with self._lock:
             self._must_be_up()
-            start = 0 if after == "-" else int(after.partition("-")[0])
+            after_number = 0 if after == "-" else int(after.partition("-")[0])
+            start = max(0, after_number - self._trimmed)
             return [
                 (f"{number}-0", record)
                 for number, record in enumerate(
-                    self._records[start : start + limit], start=start + 1
+                    self._records[start : start + limit], start=self._trimmed + start + 1
                 )
             ]
+
+    def trim(self, archived: str) -> int:
+        with self._lock:
+            self._must_be_up()
+            hashes = [hash_of(record) for record in self._records]
+            if archived not in hashes[:-1]:
+                return 0
+            count = hashes.index(archived) + 1
+            del self._records[:count]
+            self._trimmed += count
+            return count
 
     def _must_be_up(self) -> None:
         if self.down:

@@ -44,6 +44,9 @@ class ControllerMetrics:
         )
         self._leader = Gauge("selfright_leader", "1 while this one leads", registry=registry)
         self._epoch = Gauge("selfright_epoch", "Epoch this one led last", registry=registry)
+        self.operator_door = Gauge(
+            "selfright_operator_door_up", "1 while people may command by HTTP", registry=registry
+        )
         self.broken_messages = Counter(
             "selfright_broken_messages", "Unreadable messages", ["topic"], registry=registry
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
-from controller.adapters.record_hash import hashes_of, missing_after
+from controller.adapters.record_hash import hash_of, hashes_of, missing_after
 from controller.adapters.redis_connection import (
     REDIS_ERRORS,
     StoreKeys,
@@ -127,6 +127,20 @@ class RedisPlanStore(PlanStore):
             entries = self._redis.xrange(self._keys.log, min=start, max="+", count=limit)
         pairs = cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)
         return [(entry_id.decode(), fields[b"record"]) for entry_id, fields in pairs]
+
+    def trim(self, archived: str) -> int:
+        """By entry id: a log that another refilled meanwhile has younger ids and keeps all."""
+        is_found, after = False, "-"
+        while page := self.records(after, REFILL_CHUNK):
+            for entry_id, record in page:
+                if is_found:
+                    with self._world():
+                        return int(
+                            self._redis.xtrim(self._keys.log, minid=entry_id, approximate=False)
+                        )
+                is_found = hash_of(record) == archived
+            after = page[-1][0]
+        return 0
 
     def close(self) -> None:
         self._redis.close()

@@ -47,6 +47,9 @@ class LocalCopy(Protocol):
 
     def records(self) -> Sequence[bytes]: ...
 
+    def archived(self) -> str:
+        """Hash of the newest record that moved to the archive; GENESIS when none did."""
+
     def follow(self, records: Sequence[bytes], stored: Stored) -> None:
         """Add what the store has just taken."""
 
@@ -70,6 +73,7 @@ class Election:
         self._copy = copy
         self._journal = journal
         self._loaded = loaded
+        self._trimmed_to = GENESIS
 
     def attempt(self, at_s: float, routers: PlanHead | None, heard: bool) -> Term | Standing:
         """One try. What the world refuses is a standing, not an error."""
@@ -108,6 +112,7 @@ class Election:
             self._copy.follow(commit.records, stored)
         else:
             self.catch_up()
+        self._trim()
 
     def catch_up(self) -> None:
         """Copy what the store took since, from whomever. Raise Unavailable."""
@@ -115,6 +120,13 @@ class Election:
         if stored is None or (copied is not None and _position(stored) <= _position(copied)):
             return  # a store that has less needs refilling, not following
         self._copy.catch_up(self._store)
+
+    def _trim(self) -> None:
+        """Let the store's log begin where this disk's does, once the rest is archived here."""
+        archived = self._copy.archived()
+        if archived != self._trimmed_to:
+            self._store.trim(archived)
+            self._trimmed_to = archived
 
     def _attempt(self, at_s: float, routers: PlanHead | None, heard: bool) -> Term | Standing:
         point = choose(self._store.load(), self._copy.stored(), routers, heard)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from controller.errors import BadInput
 from controller.ports import GENESIS, PlanStore
-from controller.shell.seal import unsealed
+from controller.shell.seal import HASH, PREV_HASH, unsealed
 
 PAGE_RECORDS = 1_000
 RECORDS_FILE = Path("decisions") / "records.jsonl"
+ARCHIVE_FOLDER = Path("decisions") / "archive"
 STORED_FILE = Path("decisions") / "stored.json"
 
 
@@ -21,12 +22,24 @@ STORED_FILE = Path("decisions") / "stored.json"
 class DecisionLog:
     """Sealed lines, oldest first. ``head``: what the plan beside them says (None: no plan there).
 
-    ``torn_bytes`` at the end were no whole line.
+    ``torn_bytes`` at the end were no whole line. The oldest ``archived`` lines are from an archive.
     """
 
     lines: Sequence[bytes]
     head: str | None
     torn_bytes: int = 0
+    archived: int = 0
+
+    @property
+    def begins_after(self) -> str:
+        """The hash that the first line follows: GENESIS in a log that is there from its start.
+
+        Also of an empty log, or of one whose first line is no record.
+        """
+        try:
+            return str(unsealed(self.lines[0]).get(PREV_HASH, GENESIS)) if self.lines else GENESIS
+        except ValueError:
+            return GENESIS
 
 
 def from_store(store: PlanStore) -> DecisionLog:
@@ -44,7 +57,7 @@ def pages(store: PlanStore, after: str = "-") -> Iterator[tuple[str, bytes]]:
 
 
 def from_disk(data_dir: Path) -> DecisionLog:
-    """The copy a controller keeps. Raise BadInput when there is none."""
+    """The copy a controller keeps, its archive before it. Raise BadInput when there is none."""
     log = from_file(data_dir / RECORDS_FILE)
     try:
         stored = json.loads((data_dir / STORED_FILE).read_bytes())
@@ -52,7 +65,26 @@ def from_disk(data_dir: Path) -> DecisionLog:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"cannot be read: {error}", file=str(data_dir / STORED_FILE)) from None
     head = _head_of(plan.encode() if plan else None)
-    return DecisionLog(log.lines, head or GENESIS, log.torn_bytes)
+    return with_archive(DecisionLog(log.lines, head or GENESIS, log.torn_bytes), data_dir)
+
+
+def with_archive(log: DecisionLog, data_dir: Path) -> DecisionLog:
+    """The log with what a controller's data folder archived of it in front.
+
+    Where the two do not meet, all of the archive is, so that checking the chain finds the gap.
+    Raise BadInput when an archive file is damaged.
+    """
+    follows = log.begins_after
+    if follows == GENESIS:
+        return log
+    from controller.adapters.log_archive import archived_lines  # noqa: PLC0415  (imports Arrow)
+
+    older = archived_lines(data_dir / ARCHIVE_FOLDER)
+    for place in range(len(older) - 1, -1, -1):
+        if _claimed_hash(older[place]) == follows:
+            older = older[: place + 1]
+            break
+    return replace(log, lines=[*older, *log.lines], archived=len(older))
 
 
 def from_file(path: Path) -> DecisionLog:
@@ -78,3 +110,10 @@ def read_documents(lines: Sequence[bytes], where: str) -> list[dict[str, Any]]:
 
 def _head_of(plan: bytes | None) -> str | None:
     return None if plan is None else str(json.loads(plan)["head"])
+
+
+def _claimed_hash(line: bytes) -> str | None:
+    try:
+        return unsealed(line).get(HASH)
+    except ValueError:
+        return None

@@ -47,6 +47,8 @@ class PlaybookSource(Protocol):
     """The loaded set, and a changed one when there is one. `PlaybookWatch` is the usual one."""
 
     playbooks: tuple[Playbook, ...]
+    trouble: str
+    """Why the newest files are not the loaded set; empty while they are."""
 
     def changed(self) -> tuple[Playbook, ...] | None: ...
 
@@ -253,6 +255,7 @@ class Shell:
             "role": self.standing.role,
             "standing": self.standing.sentence,
             "pages": self.standing.pages,
+            "playbooks_refused": self._ports.playbooks.trouble,
             "epoch": self.term.epoch if self.term else None,
         }
 
@@ -260,6 +263,8 @@ class Shell:
         """The loop's own counts, by metric name."""
         ports = self._ports
         return {
+            "heartbeat_at_s": at_s,
+            "playbooks_refused": float(bool(ports.playbooks.trouble)),
             "needs_a_person": float(self.standing.pages),
             "state_bytes": self._state_bytes,
             "routers_live": self.intake.heads.live(at_s),

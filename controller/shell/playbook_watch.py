@@ -37,6 +37,8 @@ class PlaybookWatch:
         self._seen = self._fingerprint()
         self._asked = False
         self.refused = 0
+        self.trouble = ""
+        """Why the files as they are now were refused; empty when they are in force."""
         self.playbooks = self._first(last_good)
         LOG.info("playbooks loaded: %s", ", ".join(p.name for p in self.playbooks) or "none")
 
@@ -47,8 +49,7 @@ class PlaybookWatch:
             kept = last_good()
             if kept is None:
                 raise
-            self.refused += 1
-            LOG.error("playbooks refused, the set accepted last is used: %s", error)
+            self._refuse(error, "the set accepted last is used")
             return kept
         self._keep(found)
         return found
@@ -66,15 +67,20 @@ class PlaybookWatch:
         try:
             fresh = self._load()
         except BadInput as error:
-            self.refused += 1
-            LOG.error("playbooks refused, the old set stays: %s", error)
+            self._refuse(error, "the old set stays")
             return None
+        self.trouble = ""
         if [p.sha256 for p in fresh] == [p.sha256 for p in self.playbooks]:
             return None
         self.playbooks = fresh
         self._keep(fresh)
         LOG.info("playbooks loaded anew: %s", ", ".join(p.name for p in fresh) or "none")
         return fresh
+
+    def _refuse(self, error: BadInput, instead: str) -> None:
+        self.refused += 1
+        self.trouble = str(error)
+        LOG.error("playbooks refused, %s: %s", instead, error)
 
     def _fingerprint(self) -> Fingerprint:
         paths = sorted(path for pattern in PATTERNS for path in self._folder.glob(pattern))

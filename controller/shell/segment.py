@@ -94,6 +94,26 @@ def read_segment(path: Path) -> Segment:
     return Segment(path, header, rows, len(data) - whole)
 
 
+def read_on(path: Path, at: int) -> tuple[Mapping[str, Any] | None, tuple[Row, ...], int]:
+    """(header, rows, offset after them) of what is whole from an offset; the header only from 0.
+
+    For a segment that is still written. Raise OSError, or BadInput when it is not a segment.
+    """
+    with path.open("rb") as stream:
+        stream.seek(at)
+        frames = list(_frames(stream.read()))
+    try:
+        header = json.loads(frames[0][1]) if at == 0 and frames else None
+        if header is not None and header.get("format") != FORMAT:
+            raise BadInput(f"has format {header.get('format')!r}, not {FORMAT}", file=str(path))
+        rows = tuple(
+            row for _, payload in frames[0 if header is None else 1 :] for row in _rows(payload)
+        )
+    except (ValueError, pa.ArrowException) as error:
+        raise BadInput(f"is not a journal segment: {error}", file=str(path)) from None
+    return header, rows, at + (frames[-1][0] if frames else 0)
+
+
 def _is_damaged(data: bytes, at: int) -> bool:
     """A crash tears only the end: a bad frame with more behind it was changed afterwards."""
     if at + _FRAME.size > len(data):

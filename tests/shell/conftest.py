@@ -419,7 +419,7 @@ class Stack:
                 env={
                     "PATH": "/usr/bin:/bin",
                     REDIS_PASSWORD_ENV: "secret",
-                    OPERATOR_TOKEN_ENV: "a token",
+                    OPERATOR_TOKEN_ENV: "a-token-for-people",
                 },
                 stdout=log,
                 stderr=log,

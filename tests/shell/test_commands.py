@@ -254,7 +254,7 @@ def test_without_a_leader_a_command_fails_visibly(world: World) -> None:
 def through_the_door(stack: Stack, path: str, said: dict[str, str]) -> tuple[int, Any]:
     where = json.loads((stack.folder / "run" / "operator.json").read_text())
     door = http.client.HTTPConnection(where["host"], where["port"], timeout=60.0)
-    headers = {"Authorization": "Bearer a token"}
+    headers = {"Authorization": "Bearer a-token-for-people"}
     door.request("POST", f"/v1/{path}", json.dumps(said), headers)
     answer = door.getresponse()
     found = answer.status, json.loads(answer.read())

@@ -170,3 +170,29 @@ def test_replay_needs_nothing_but_the_files(world: World, tmp_path: Path) -> Non
     moved = tmp_path / "elsewhere.journal"
     moved.write_bytes(path.read_bytes())
     assert list(replay([read_segment(moved)]).lines) == world.log()
+
+
+def test_what_people_ordered_holds_for_other_playbooks_too(world: World) -> None:
+    shell = world.controller()
+    world.run(shell, until_s=3)
+    world.command("freeze-1", "freeze", "all")
+    world.run(shell, until_s=12)
+    shell.close()
+    (old,) = world.playbooks.playbooks
+    phases = [record["phase"] for record in what_if(segments(world, "a"), (old,)).records]
+    assert phases == ["elected", "operator", "blocked"]
+
+
+def test_a_mid_term_segment_is_judged_by_the_other_playbooks(
+    world: World, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("controller.shell.journal.SEGMENT_BYTES_MAX", 1)
+    shell = world.controller()
+    world.run(shell, until_s=30)
+    shell.close()
+    (old,) = world.playbooks.playbooks
+    calm = replace(old, when=replace(old.when, threshold=1e6), sha256="cd" * 32)
+    before_it_opened = segments(world, "a")[1:]
+    assert before_it_opened[0].header["state"]["incidents"] == []
+    phases = [record["phase"] for record in what_if(before_it_opened, (calm,)).records]
+    assert "opened" not in phases
