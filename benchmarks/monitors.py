@@ -2,6 +2,8 @@
 
 ``python -m benchmarks.monitors [--quick] [--json]``. CPU time of this process, since
 other programs share the machine; where wall time counts (two workers at once) the figure says so.
+The full form takes about two hours, nearly all for the two weeks of the whole path at its end.
+That killing Ray stops no reading is a test: `tests/live/test_kills.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from benchmarks import (
+    calibrate,
     controller_tick,
     monitors_anomaly,
     monitors_causes,
@@ -34,6 +37,7 @@ THEMES: Mapping[str, Callable[[bool], Iterator[Figure]]] = {
     "anomaly": monitors_anomaly.figures,
     "change": monitors_change.figures,
     "ctr": monitors_ctr.figures,
+    "calibrate": calibrate.figures,
 }
 
 
