@@ -57,7 +57,7 @@ class HealthyReadings:
                 raise KeyError(f"{key}: accepted: {', '.join(_MADE)}")
         second = _Second.of(self._service, length, self._random)
         series = {key: _MADE[key.name](second, key).astype(np.float32) for key in keys}
-        return HealthyPeriod(0.0, series, length)
+        return HealthyPeriod.unbroken(series, length)
 
 
 @dataclass(frozen=True, slots=True)

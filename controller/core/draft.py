@@ -42,7 +42,9 @@ class Draft:
         self.revision = state.revision + 1
         self.records: list[Record] = []
         self._pages = 0
-        self._claims = self._claim_documents()
+        self._claims: tuple[dict[str, Any], ...] | None = None
+        """As of the last record; made at the first, since most drafts have none."""
+        self._before = state
 
     @property
     def settings(self) -> JudgeSettings:
@@ -77,7 +79,8 @@ class Draft:
             playbook = (text.name, text.sha256, text.guards.autonomy.value)
             enforced = enforced and incident.enforced
         name, sha256, autonomy = playbook or (None, None, "auto")
-        before, self._claims = self._claims, self._claim_documents()
+        before = _claim_documents(self._before) if self._claims is None else self._claims
+        after = self._claims = _claim_documents(self.state)
         self.records.append(
             Record(
                 id=f"{self.epoch}-{self.revision}-{len(self.records) + 1}",
@@ -94,7 +97,7 @@ class Draft:
                 guards=guards,
                 losers=losers,
                 claims_before=before,
-                claims_after=self._claims,
+                claims_after=after,
                 expected=expected,
                 autonomy=autonomy,
                 enforced=enforced and not self.state.dry_run,
@@ -187,8 +190,9 @@ class Draft:
         )
         return self.state, plan, tuple(self.records)
 
-    def _claim_documents(self) -> tuple[dict[str, Any], ...]:
-        return tuple(claim_to_document(claim) for claim in active_claims(self.state))
+
+def _claim_documents(state: JudgeState) -> tuple[dict[str, Any], ...]:
+    return tuple(claim_to_document(claim) for claim in active_claims(state))
 
 
 def active_claims(state: JudgeState) -> tuple[Claim, ...]:

@@ -123,14 +123,21 @@ def _what_is_back(draft: Draft) -> str:
 
 
 def _last_to_leave(draft: Draft, incident: Incident) -> tuple[Claim, ...]:
-    """The routes nobody else drains. Those return in stages; every other claim just goes."""
+    """The routes that hold more back than anybody else of that arm.
+
+    Those return in stages, down to what others hold back; every other claim just goes.
+    """
     others = [c for c in active_claims(draft.state) if c.owner != incident.id]
     return tuple(
         claim
         for claim in incident.claims
         if claim.kind == "route"
         and claim.returns
-        and not any(drains_same_arm(claim, o) and drained_share(o) > 0.0 for o in others)
+        and not any(
+            drains_same_arm(claim, other)
+            and drained_share(other) >= claim.share * claim.granted - TOLERANCE
+            for other in others
+        )
     )
 
 

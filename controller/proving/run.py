@@ -16,7 +16,7 @@ from controller.core.state import JudgeState
 from controller.core.step import initial_state, step
 from controller.core.timers import Timer
 from controller.proving.cells import Cell, cells_of
-from controller.proving.world import TICK_S, Disturbance, readings
+from controller.proving.world import TICK_S, Disturbance, readings, shown
 
 LONGEST_TICKS = 240
 """Two hours: the longest a stretch is followed, quiet or not."""
@@ -96,16 +96,17 @@ def follow(subject: Subject, before: Moment, wrong: frozenset[Disturbance]) -> S
     """Let ``wrong`` be wrong until nothing more is decided."""
     state, plan, at_s = before.state, before.plan, before.at_s
     commits: list[Commit] = []
+    said = shown(plan, subject.cells, wrong, subject.settings)
     quiet = ticks = 0
     while ticks < LONGEST_TICKS and not _is_over(subject, state, quiet, at_s):
         at_s += TICK_S
         ticks += 1
-        seen = readings(at_s, plan, subject.cells, wrong, subject.settings)
-        stepped = step(state, Tick(ticks, at_s, seen))
+        stepped = step(state, Tick(ticks, at_s, readings(at_s, said)))
         state = stepped.state
         quiet += 1
         if stepped.plan is not None:
             plan, quiet = stepped.plan, 0
+            said = shown(plan, subject.cells, wrong, subject.settings)
             commits.append(Commit(at_s, stepped.records, plan))
             state = _published(state, at_s)
     after = Moment(state, plan, at_s, wrong)

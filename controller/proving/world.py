@@ -82,26 +82,32 @@ def disturbances(
     return (*found, *_seesaws(playbooks, settings))
 
 
-def readings(
-    at_s: float,
+Shown = Mapping[SignalKey, tuple[ReadingState, float | None]]
+"""What each signal shows, for as long as neither the plan nor what is wrong changes."""
+
+
+def shown(
     plan: Plan,
     cells: Mapping[SignalKey, Cell],
     wrong: frozenset[Disturbance],
     settings: JudgeSettings,
-) -> Readings:
-    """What the monitors would show at this tick, had the routers taken the plan at once."""
-    found = {
-        key: _reading(at_s, _state_and_value(cell, plan, wrong, settings))
-        for key, cell in cells.items()
-    }
+) -> Shown:
+    """What the monitors would show, had the routers taken the plan at once."""
+    found = {key: _state_and_value(cell, plan, wrong, settings) for key, cell in cells.items()}
     for key, number in ((PLAN_ADOPTED_EPOCH, plan.epoch), (PLAN_ADOPTED_REVISION, plan.revision)):
-        found[key] = _reading(at_s, (ReadingState.OK, float(number)))
+        found[key] = (ReadingState.OK, float(number))
     for arm in settings.arms:
-        key = SignalKey("arm_bad", (("arm", arm),), settings.default_windows_s.get("arm_bad", 0.0))
+        window_s = settings.default_windows_s.get("arm_bad", 0.0)
+        key = SignalKey("arm_bad", (("arm", arm),), window_s)
         if key not in found:
             bad = _is_sick(arm, plan, wrong)
-            found[key] = _reading(at_s, (ReadingState.OK, 1.0 if bad else 0.0))
+            found[key] = (ReadingState.OK, 1.0 if bad else 0.0)
     return found
+
+
+def readings(at_s: float, said: Shown) -> Readings:
+    """The same as readings of one tick."""
+    return {key: _reading(at_s, each) for key, each in said.items()}
 
 
 def share_of(plan: Plan, arm: str) -> float:

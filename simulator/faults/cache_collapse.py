@@ -11,11 +11,15 @@ from simulator.world.conditions import Conditions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheCollapse(Fault):
-    """Arms with room take the load, so the right thing is to do nothing. Where they have none,
-    they become slow, and that is what a playbook sees."""
+    """Arms with room take the load, so nothing has to be done; to warm it and to tell is allowed.
+    Where they have none, they become slow, and that is what other playbooks see."""
 
     name: ClassVar[str] = "cache_collapse"
     cause: ClassVar[str] = "the response cache is empty and stays so"
+    right_actions: ClassVar[tuple[str, ...]] = ("prewarm_cache", "notify")
+
+    def demands_action(self) -> bool:
+        return False
 
     def change(self, conditions: Conditions) -> Conditions:
         return replace(conditions, cache_is_gone=True)

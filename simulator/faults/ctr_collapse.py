@@ -12,8 +12,8 @@ from simulator.world.conditions import Conditions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CtrCollapse(OneSegment):
-    """Right would be to serve another arm. `ctr.below_control` sees it, but no shipped playbook
-    acts on it. A report rightly says that it was not healed."""
+    """Right is to serve another arm. `ctr.below_control` proves it, sooner the more clicks the
+    control has: a short one, at little traffic, is over before anybody could be sure."""
 
     name: ClassVar[str] = "ctr_collapse"
     cause: ClassVar[str] = "slates of the primary are hardly clicked"

@@ -38,6 +38,7 @@ class FixedPlaybooks:
     """The set a run begins with; nobody edits files in virtual time."""
 
     playbooks: tuple[Playbook, ...]
+    trouble: str = ""
 
     def changed(self) -> tuple[Playbook, ...] | None:
         return None

@@ -244,3 +244,23 @@ def test_the_failed_stages_of_an_arm_are_not_forgotten_by_whoever_drains_it_next
     (left,) = world.state.incidents
     assert left.playbook.name == "failing-primary"
     assert left.stage_failures == 1
+
+
+def test_a_full_drain_returns_in_stages_down_to_what_another_still_holds_back() -> None:
+    partly = playbook(
+        "partly",
+        above("shifted", 1.0),
+        rungs=((Move(replace(ROUTE, share=0.5)),),),
+        clear_when=below("shifted", 0.5),
+    )
+    world = World(playbook(), partly)
+    world.until("acting", p95=412.0)
+    world.until("acting", shifted=5.0)
+    assert world.share() == 0.0
+    world.until("returning", p95=50.0)
+    shares = []
+    while len(world.state.incidents) == 2:
+        shares.append(round(world.share(), 6))
+        world.tick()
+    assert list(dict.fromkeys(shares)) == [0.1, 0.5]
+    assert world.share() == 0.5

@@ -144,7 +144,7 @@ CASES = {
     "unknown playbook": (
         "faults: [{errors: {at: 1m, for: 1m}}]\n"
         "expect: [{acts: {playbook: slow, action: route, within: 9s}}]",
-        ":6: expect[1].acts.playbook: there is no playbook 'slow'; accepted: drifting-inputs, ",
+        ":6: expect[1].acts.playbook: there is no playbook 'slow'; accepted: broken-features, ",
     ),
     "action the playbook never takes": (
         "faults: [{errors: {at: 1m, for: 1m}}]\n"

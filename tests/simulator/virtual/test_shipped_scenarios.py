@@ -14,8 +14,17 @@ from simulator.scenario.shipped import find_scenario, shipped
 from simulator.virtual.outcome import sentences
 from simulator.virtual.run import run_scenario
 
-SEEDS = {"slow-segment": 2}
-"""Of those that are about an explanation, not about acting; five for the others."""
+SEEDS = {
+    "slow-segment": 2,
+    "null-features": 2,
+    "cache-collapse": 2,
+    "ctr-collapse": 2,
+    "slow-and-drifting": 1,
+    "thin-tail": 1,
+    "costly-answers": 1,
+    "failing-fallback": 1,
+}
+"""Of those that take long, or that one playbook alone looks at; five for the others."""
 RUNS = [(name, seed) for name in shipped() for seed in range(1, 1 + SEEDS.get(name, 5))]
 
 
