@@ -12,7 +12,7 @@ from controller.core.readings import (
 )
 from controller.proving.explore import Counterexample
 from controller.proving.run import Subject
-from controller.proving.world import TICK_S, readings
+from controller.proving.world import TICK_S, readings, shown
 from controller.rehearsal.model import Rehearsal
 from controller.rehearsal.recording import series_of
 from controller.rehearsal.service import Service
@@ -52,6 +52,6 @@ def _ticks(counterexample: Counterexample, subject: Subject) -> Iterator[tuple[f
         plan, plans = stretch.before.plan, {each.at_s: each.plan for each in stretch.commits}
         for count in range(stretch.ticks):
             at_s = stretch.before.at_s + (count + 1) * TICK_S
-            seen = readings(at_s, plan, subject.cells, stretch.wrong, subject.settings)
-            yield at_s - first_s, seen
+            said = shown(plan, subject.cells, stretch.wrong, subject.settings)
+            yield at_s - first_s, readings(at_s, said)
             plan = plans.get(at_s, plan)
