@@ -106,7 +106,7 @@ def _whole_path(
         learnt = pool.map(partial(_learnt, folder, piece_days), range(SEED, SEED + pieces))
         opened, columns = sum(counted), np.concatenate(list(learnt), axis=1)
     keys = sorted(keys_of(rules, judged))
-    period = HealthyPeriod(0.0, dict(zip(keys, columns, strict=True)), columns.shape[1])
+    period = HealthyPeriod.unbroken(dict(zip(keys, columns, strict=True)), columns.shape[1])
     found = calibrate(rules, judged, period, BUDGET, SEED)
     name = f"incidents opened in 2 x {days:g} days of the whole path"
     return _figure(name, opened, 2.0 * (days * DAY_S - WARM_S), found)

@@ -21,7 +21,7 @@ from controller.errors import BadInput
 from controller.language.loading import load_playbooks
 from controller.language.quantities import duration_s
 from controller.monitors.layers import catalogue_of
-from controller.settings import Settings
+from controller.settings import Endpoints, Settings
 from controller.shell.fact_rows import from_row
 from controller.shell.journal import segment_paths
 from controller.shell.segment import read_segment
@@ -32,6 +32,8 @@ from selfright.virtual_simulation import run_shown
 HEALTHY = "nothing"
 """The shipped scenario without a fault."""
 DAY_S = 86_400.0
+LONGEST_S = 30 * DAY_S
+"""Of a simulation: two months of it would take a day."""
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +49,7 @@ def calibrate_command(
     simulate: Annotated[
         str, typer.Option("--simulate", help="Learn from so much simulated health, e.g. 6h.")
     ] = "",
-    seed: Annotated[int, typer.Option(help="Of the simulation and of the intervals.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulation and of the intervals.")] = 1,
     playbooks: Annotated[
         Path | None, typer.Option(help="Default: those the settings name.")
     ] = None,
@@ -69,7 +71,7 @@ def calibrate_command(
         if journals:
             period = _recorded(journals, keys)
         else:
-            period = _simulated(simulate, seed, known, playbooks, keys)
+            period = _simulated(_length_s(simulate), seed, _simulable(known, playbooks), keys)
         found = _calibrated(rules, known, period, seed)
     if as_json:
         typer.echo(json.dumps(to_document(found, period), indent=2))
@@ -98,22 +100,56 @@ def _recorded(journals: list[Path], keys: frozenset[SignalKey]) -> HealthyPeriod
     return period
 
 
-def _simulated(
-    text: str, seed: int, settings: Settings, playbooks: Path | None, keys: frozenset[SignalKey]
-) -> HealthyPeriod:
-    from simulator.scenario.loading import scenario_from_file  # noqa: PLC0415  (slow to import)
-    from simulator.scenario.shipped import find_scenario  # noqa: PLC0415
-
+def _length_s(text: str) -> float:
     try:
         seconds = duration_s(text)
     except ValueError as error:
         raise BadInput(str(error), field="--simulate") from None
-    path = find_scenario(HEALTHY)
-    scenario = scenario_from_file(path, playbooks=playbooks or settings.playbooks)
-    scenario = replace(scenario, duration_s=seconds, expectations=())
+    if not 1.0 <= seconds <= LONGEST_S:
+        raise BadInput(f"{text!r} is out of range; accepted: 1s to 30d", field="--simulate")
+    return seconds
+
+
+def _simulable(settings: Settings, playbooks: Path | None) -> Settings:
+    """The user's own, without what reaches out of the program."""
+    inside = {
+        "playbooks": playbooks or settings.playbooks,
+        "endpoints": Endpoints(),
+        "faults_enabled": False,
+        "tally_workers": 0,
+    }
+    return settings.model_copy(update=inside)
+
+
+def _simulated(
+    seconds: float, seed: int, settings: Settings, keys: frozenset[SignalKey]
+) -> HealthyPeriod:
+    """The healthy world with the arms, feature groups and segments of ``settings``.
+
+    Raise BadInput for a reading that the world never has.
+    """
+    from simulator.scenario.loading import scenario_from_file  # noqa: PLC0415  (slow to import)
+    from simulator.scenario.shipped import find_scenario  # noqa: PLC0415
+
+    scenario = scenario_from_file(find_scenario(HEALTHY))
+    scenario = replace(scenario, settings=settings, duration_s=seconds, expectations=())
+    _check_inputs(keys, scenario.world.inputs)
     recorder = HealthyRecorder(keys)
     run_shown(scenario, seed, "", None, look=recorder.take)
     return recorder.period()
+
+
+def _check_inputs(keys: frozenset[SignalKey], count: int) -> None:
+    """Inputs are the one thing that rules name and no setting does: the world has its own."""
+    from simulator.world.inputs import input_names  # noqa: PLC0415  (slow to import)
+
+    names = input_names(count)
+    for key in sorted(keys):
+        for label, value in key.labels:
+            if label == "feature" and value not in names:
+                what = f"{key} cannot be simulated: the simulated model's inputs are {names[0]} to "
+                what += f"{names[-1]}; accepted: a recorded JOURNAL, or rules without it"
+                raise BadInput(what, field="--simulate")
 
 
 def to_document(found: Calibration, period: HealthyPeriod) -> dict[str, Any]:
@@ -135,6 +171,7 @@ def _rule_document(rule: RuleRate) -> dict[str, Any]:
         "playbook": rule.playbook,
         "target": rule.target,
         "how": rule.rate.how,
+        "watched_days": round(rule.rate.watched_s / DAY_S, 6),
         "crossings": rule.rate.crossings,
         "expected_per_day": rule.rate.expected_per_s * DAY_S,
         "interval_per_day": [low * DAY_S, high * DAY_S],
@@ -145,23 +182,31 @@ def _show(
     console: Console, found: Calibration, period: HealthyPeriod, settings: Settings, idle: int
 ) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, side in (("rule", "left"), ("seen", "right"), ("how", "left")):
+    sides = (("rule", "left"), ("watched", "right"), ("seen", "right"), ("how", "left"))
+    for name, side in sides:
         table.add_column(name, justify=side)  # type: ignore[arg-type]
     table.add_column("false actions", justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
     for rule in found.rules:
         name = rule.playbook + (f" [{rule.target}]" if rule.target else "")
-        interval = _between(*rule.rate.interval)
-        expected = _rate(rule.rate.expected_per_s)
-        table.add_row(Text(name), str(rule.rate.crossings), rule.rate.how, expected, interval)
+        watched = f"{rule.rate.watched_s / DAY_S:.2f} d"
+        known = rule.rate.watched_s > 0.0
+        interval = _between(*rule.rate.interval) if known else "unknown"
+        expected = _rate(rule.rate.expected_per_s) if known else "unknown"
+        seen, how = str(rule.rate.crossings), rule.rate.how
+        table.add_row(Text(name), watched, seen, how, expected, interval)
     table.add_row(
         Text("all of them", style="bold"),
+        "",
         "",
         "",
         _rate(found.expected_per_s),
         _between(*found.interval_per_s),
     )
-    console.print(f"learnt from {period.days:.2f} days; seen = times a rule was met in them")
+    console.print(
+        f"learnt from {period.days:.2f} days; watched = of them, with all that a rule needed known;"
+        " seen = times it was met"
+    )
     console.print(table)
     if idle:
         console.print(f"{idle} playbooks only suggest or watch, and count for nothing")

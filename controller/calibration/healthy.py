@@ -1,62 +1,97 @@
-"""A healthy period as columns: one number per series and second, NaN where it was not ok."""
+"""A healthy period as columns: one number per series and watched second, NaN where it was not ok.
+
+Time in which nobody looked takes no room and counts for nothing: the columns stop and go on.
+"""
 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.core.conditions import GAP_TICKS
 from controller.core.readings import Readings, ReadingState, SignalKey
 
 Column = NDArray[np.float32]
+Seconds = NDArray[np.int64]
+APART_S = 86_400
+"""Between periods that are joined: no `for` and hardly a cooldown reaches from one to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthyPeriod:
-    """Series of one length, a step of 1 s each. ``start_s`` is the time of the first."""
+    """``at_s``: the seconds that were watched, rising, from any zero; series as long."""
 
-    start_s: float
+    at_s: Seconds
     series: Mapping[SignalKey, Column]
-    length: int
+
+    @classmethod
+    def unbroken(cls, series: Mapping[SignalKey, Column], length: int) -> HealthyPeriod:
+        """A period of so many seconds without a gap."""
+        return cls(np.arange(length, dtype=np.int64), series)
+
+    @property
+    def length(self) -> int:
+        """Watched seconds."""
+        return self.at_s.size
 
     @property
     def days(self) -> float:
         return self.length / 86_400.0
 
+    @property
+    def stretches(self) -> list[slice]:
+        """Where the columns go on without a gap."""
+        ends = (np.flatnonzero(np.diff(self.at_s) > 1) + 1).tolist()
+        return [slice(a, b) for a, b in zip([0, *ends], [*ends, self.length], strict=True) if a < b]
+
 
 def joined(periods: Sequence[HealthyPeriod]) -> HealthyPeriod:
-    """Periods of the same series, one after another. There must be one."""
-    first = periods[0]
-    series = {key: np.concatenate([p.series[key] for p in periods]) for key in first.series}
-    return HealthyPeriod(first.start_s, series, sum(p.length for p in periods))
+    """Periods of the same series, one after another and well apart. There must be one."""
+    series = {key: np.concatenate([p.series[key] for p in periods]) for key in periods[0].series}
+    at_s, next_s = [], 0
+    for each in (p.at_s for p in periods if p.length):
+        at_s.append(each - each[0] + next_s)
+        next_s = int(at_s[-1][-1]) + APART_S
+    return HealthyPeriod(np.concatenate(at_s or [np.zeros(0, np.int64)]), series)
 
 
 class HealthyRecorder:
-    """Gathers the readings of ticks. Seconds without a tick are unknown."""
+    """Gathers the readings of ticks.
+
+    A tick that is late is as the one before until it comes, as timers take it; after more than
+    ``GAP_TICKS`` nobody watched.
+    """
 
     def __init__(self, keys: Iterable[SignalKey]) -> None:
         self._keys = sorted(keys)
-        self._rows: list[tuple[int, Column]] = []
+        self._seconds = array("q")
+        self._values = array("f")
 
     def take(self, at_s: float, readings: Readings) -> None:
         """One tick's readings; later ticks of the same second win."""
-        row = np.array([_value(readings, key) for key in self._keys], dtype=np.float32)
-        self._rows.append((math.floor(at_s), row))
+        self._seconds.append(math.floor(at_s))
+        self._values.extend(_value(readings, key) for key in self._keys)
 
     def period(self) -> HealthyPeriod:
-        """Everything gathered, on a grid of seconds. Empty when nothing was."""
-        if not self._rows:
-            return HealthyPeriod(0.0, {key: np.zeros(0, np.float32) for key in self._keys}, 0)
-        seconds = np.array([second for second, _ in self._rows])
-        start, length = int(seconds.min()), int(np.ptp(seconds)) + 1
-        grid = np.full((length, len(self._keys)), np.nan, dtype=np.float32)
-        grid[seconds - start] = np.array([row for _, row in self._rows])
-        columns = np.ascontiguousarray(grid.T)
+        """Everything gathered, in order of time. Empty when nothing was."""
+        seconds, values = np.array(self._seconds), np.array(self._values)
+        values = values.reshape(seconds.size, len(self._keys))
+        order = np.argsort(seconds, kind="stable")
+        seconds = seconds[order]
+        last = np.diff(seconds, append=math.inf) > 0
+        seconds, order = seconds[last], order[last]
+        until_next = np.diff(seconds, append=seconds[-1:] + 1)
+        lasts = np.where(until_next <= GAP_TICKS, until_next, 1)
+        rows = values[np.repeat(order, lasts)]
+        since = np.arange(len(rows)) - np.repeat(np.cumsum(lasts) - lasts, lasts)
+        columns = np.ascontiguousarray(rows.T)
         series = dict(zip(self._keys, columns, strict=True))
-        return HealthyPeriod(float(start), series, length)
+        return HealthyPeriod(np.repeat(seconds, lasts) + since, series)
 
 
 def _value(readings: Readings, key: SignalKey) -> float:

@@ -79,13 +79,22 @@ def _leaf(
     margin = np.where(margin == 0.0, side, margin)
     if policy is NoData.ACT:
         margin, unknown = np.where(unknown, TINY, margin), np.zeros_like(unknown)
-    ticks = leaf.for_ticks or math.ceil(leaf.for_s) + 1
+    ticks = ticks_of(leaf)
     if ticks == 1 or not margin.size:
         return _Score(margin, unknown)
-    held = _trailing_least(np.where(unknown, math.inf, margin), ticks)
-    unsure = _trailing_least(np.where(unknown, -1.0, 1.0), ticks) < 0.0
-    held[: ticks - 1] = np.minimum(held[: ticks - 1], -TINY)
+    held, unsure = np.empty_like(margin), np.empty_like(unknown)
+    sure = np.where(unknown, math.inf, margin)
+    for part in period.stretches:
+        least = _trailing_least(sure[part], ticks)
+        least[: ticks - 1] = np.minimum(least[: ticks - 1], -TINY)
+        held[part] = least
+        unsure[part] = _trailing_least(~unknown[part] * 1.0, ticks) < 0.5
     return _Score(held, unsure & (held > 0.0))
+
+
+def ticks_of(leaf: Comparison) -> int:
+    """How many ticks it must be met at, one a second."""
+    return leaf.for_ticks or math.ceil(leaf.for_s) + 1
 
 
 def _trailing_least(values: Numbers, ticks: int) -> Numbers:

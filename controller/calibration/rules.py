@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from controller.calibration.healthy import HealthyPeriod
-from controller.calibration.margins import Numbers, margins
+from controller.calibration.margins import Numbers, margins, ticks_of
 from controller.core.binding import bind, targets_of
 from controller.core.conditions import comparisons, key_of
 from controller.core.playbook import Autonomy, Playbook
@@ -25,6 +26,8 @@ from controller.statistics.tail_rate import (
 )
 
 ACTING = (Autonomy.AUTO, Autonomy.APPROVE)
+NEVER = ("bounded", "unwatched")
+"""How a rule was looked at that was never met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,14 @@ def calibrate(
     a reading that the period does not have.
     """
     random = np.random.default_rng(seed)
+    judged = list(_judged(playbooks, settings, period))
     rules = [
-        RuleRate(playbook.name, target, tail_rate(far, 1.0, gap, random))
-        for playbook, target, far, gap in _judged(playbooks, settings, period)
+        RuleRate(playbook.name, target, tail_rate(far, 1.0, gap, random, period.at_s))
+        for playbook, target, far, gap in judged
     ]
-    whole = _together([rule.rate for rule in rules], period, random)
-    low, high = whole.interval
-    expected_per_s = whole.expected_per_s
+    rates = [rule.rate for rule in rules]
+    low, high = _together(rates, [far for _, _, far, _ in judged], random)
+    expected_per_s = sum(rate.expected_per_s for rate in rates)
     count, within_s = budget(false_actions)
     afford = count / within_s
     verdict: Literal["holds", "exceeded", "not shown"] = "not shown"
@@ -92,20 +96,30 @@ def calibrate(
 
 
 def _together(
-    rates: list[TailRate], period: HealthyPeriod, random: np.random.Generator
-) -> TailRate:
-    """All rules as one. Those that were only counted were counted over one and the same period, so
-    it is their sum that its length bounds."""
-    counted = [rate for rate in rates if rate.how != "continued"]
-    crossings = sum(rate.crossings for rate in counted)
-    draws = np.zeros(DRAWS)
-    if counted:
-        draws += counted_draws(crossings, max(1, period.length), random)
+    rates: list[TailRate], far: list[Numbers], random: np.random.Generator
+) -> tuple[float, float]:
+    """95 % interval of all rules' actions per second.
+
+    Crossings that were counted are one count, and so are those that never were: of these the
+    seconds in which every such rule could be judged say what their sum is at most, never that
+    there is one.
+    """
+    seen = np.zeros(DRAWS)
     for rate in rates:
         if rate.how == "continued":
-            draws += rate.draws
-    expected_per_s = sum(rate.expected_per_s for rate in rates)
-    return TailRate(expected_per_s, draws, sum(rate.crossings for rate in rates), "summed")
+            seen += rate.draws
+    counted = [rate for rate in rates if rate.how == "counted"]
+    if counted:
+        crossings = sum(rate.crossings for rate in counted)
+        per_s = sum(rate.expected_per_s for rate in counted)
+        seen += counted_draws(crossings, crossings / per_s, random)
+    unseen = np.zeros(DRAWS)
+    never = [np.isfinite(f) for f, r in zip(far, rates, strict=True) if r.how in NEVER]
+    if never:
+        watched_s = int(np.count_nonzero(np.all(never, axis=0)))
+        unseen = counted_draws(0, max(1, watched_s), random)
+    low = float(np.quantile(seen, 0.025))
+    return low, float(np.quantile(seen + unseen, 0.975))
 
 
 def actions_in(
@@ -113,15 +127,21 @@ def actions_in(
 ) -> int:
     """How often the rules that act would have acted, each at most once per cooldown."""
     judged = _judged(playbooks, settings, period)
-    return sum(len(run_maxima(far, 0.0, gap)) for _, _, far, gap in judged)
+    return sum(len(run_maxima(far, 0.0, gap, period.at_s)) for _, _, far, gap in judged)
 
 
 def _judged(
     playbooks: Iterable[Playbook], settings: JudgeSettings, period: HealthyPeriod
 ) -> Iterator[tuple[Playbook, str | None, Numbers, int]]:
-    """Each rule, its target, how far it was from being met, and its cooldown in seconds."""
+    """Each rule, its target, how far it was from being met, and its cooldown in seconds.
+
+    While its longest `for` could not be over yet it is not judged.
+    """
     for playbook, target in _bound(acting(playbooks), settings):
         far = margins(playbook.when, playbook.no_data, settings, period)
+        starting = max(ticks_of(leaf) for leaf in comparisons(playbook.when)) - 1
+        for part in period.stretches:
+            far[part][:starting] = -math.inf
         yield playbook, target, far, max(1, round(playbook.guards.cooldown_s))
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 Numbers = NDArray[np.float64]
+Steps = NDArray[np.int64]
 
 LEVELS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 """Shares of the series below the level at which a tail begins."""
@@ -32,14 +33,16 @@ DRAWS = 1_000
 class TailRate:
     """Crossings per second. ``draws``: as likely as not, for intervals of sums.
 
-    ``how``: ``counted``, ``continued`` or ``bounded`` (then ``expected_per_s`` is 0 or what was
-    seen, and only the interval's upper end says anything).
+    ``how``: ``counted``, ``continued`` or ``bounded`` (then ``expected_per_s`` is 0, and only the
+    interval's upper end says anything), or ``unwatched``: it was never known, and nothing is said.
     """
 
     expected_per_s: float
     draws: Numbers
     crossings: int
     how: str
+    watched_s: float
+    """Known seconds, from which all this is."""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -48,25 +51,34 @@ class TailRate:
         return (float(low) if self.expected_per_s else 0.0), float(high)
 
 
-def tail_rate(margins: Numbers, step_s: float, gap: int, random: np.random.Generator) -> TailRate:
+def tail_rate(
+    margins: Numbers,
+    step_s: float,
+    gap: int,
+    random: np.random.Generator,
+    at: Steps | None = None,
+) -> TailRate:
     """``margins``: one number a step, above 0 when the border is passed, -inf when unknown.
 
-    Crossings less than ``gap`` steps apart are one.
+    Crossings less than ``gap`` steps apart are one. ``at``: the step of each number, where some
+    were left out. Only known steps are time in which a crossing could have been seen.
     """
-    watched_s = max(1, margins.size) * step_s
-    crossings = len(run_maxima(margins, 0.0, gap))
+    known_s = int(np.count_nonzero(np.isfinite(margins))) * step_s
+    watched_s = known_s or step_s
+    crossings = len(run_maxima(margins, 0.0, gap, at))
     counted = counted_draws(crossings, watched_s, random)
     if crossings >= ENOUGH_CROSSINGS:
-        return TailRate(crossings / watched_s, counted, crossings, "counted")
-    peaks, level = _tail(margins, gap)
+        return TailRate(crossings / watched_s, counted, crossings, "counted", known_s)
+    peaks, level = _tail(margins, gap, at)
     if peaks is None or level >= 0.0:
-        how = "counted" if crossings else "bounded"
-        return TailRate(crossings / watched_s, counted, crossings, how)
+        how = "counted" if crossings else "bounded" if known_s else "unwatched"
+        return TailRate(crossings / watched_s, counted, crossings, how, known_s)
     shares = _shares_beyond(peaks[None, :], level)
     expected_per_s = peaks.size / watched_s * float(shares[0])
     again = random.choice(peaks, (DRAWS, peaks.size))
     numbers = random.gamma(peaks.size + 0.5, 1.0 / watched_s, DRAWS)
-    return TailRate(expected_per_s, numbers * _shares_beyond(again, level), crossings, "continued")
+    draws = numbers * _shares_beyond(again, level)
+    return TailRate(expected_per_s, draws, crossings, "continued", known_s)
 
 
 def counted_draws(crossings: int, watched_s: float, random: np.random.Generator) -> Numbers:
@@ -80,23 +92,27 @@ def counted_draws(crossings: int, watched_s: float, random: np.random.Generator)
     return random.permutation(spread)
 
 
-def run_maxima(margins: Numbers, level: float, gap: int) -> Numbers:
-    """The largest of each run above a level; runs end when ``gap`` steps stay at or below it."""
+def run_maxima(margins: Numbers, level: float, gap: int, at: Steps | None = None) -> Numbers:
+    """The largest of each run above a level; runs end when ``gap`` steps stay at or below it.
+
+    ``at``: the step of each number, rising, where some were left out.
+    """
     above = np.flatnonzero(margins > level)
     if not above.size:
         return np.zeros(0)
-    starts = np.flatnonzero(np.diff(above, prepend=above[0] - gap - 1) > gap)
+    steps = above if at is None else at[above]
+    starts = np.flatnonzero(np.diff(steps, prepend=steps[0] - gap - 1) > gap)
     found: Numbers = np.maximum.reduceat(margins[above], starts)
     return found
 
 
-def _tail(margins: Numbers, gap: int) -> tuple[Numbers | None, float]:
+def _tail(margins: Numbers, gap: int, at: Steps | None) -> tuple[Numbers | None, float]:
     """Cluster maxima above the highest level that leaves enough of them, and that level."""
     known = margins[np.isfinite(margins)]
     best: tuple[Numbers | None, float] = (None, 0.0)
     for share in LEVELS if known.size else ():
         level = float(np.quantile(known, share))
-        peaks = run_maxima(margins, level, gap)
+        peaks = run_maxima(margins, level, gap, at)
         if peaks.size < LEAST_CLUSTERS or np.ptp(peaks) <= 0.0:
             break
         best = peaks, level

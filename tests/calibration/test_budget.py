@@ -71,7 +71,7 @@ def test_a_budget_that_is_too_small_is_exceeded_and_a_large_one_holds(tmp_path: 
 def test_a_short_period_shows_nothing_either_way(tmp_path: Path) -> None:
     playbooks = rules(tmp_path)
     series = {key: np.zeros(3_600, np.float32) for key in keys_of(playbooks, JUDGED)}
-    found = calibrate(playbooks, JUDGED, HealthyPeriod(0.0, series, 3_600), "1 per 60d", SEED)
+    found = calibrate(playbooks, JUDGED, HealthyPeriod.unbroken(series, 3_600), "1 per 60d", SEED)
     assert (found.verdict, found.expected_per_s) == ("not shown", 0.0)
     assert [rule.rate.how for rule in found.rules] == ["bounded", "bounded"]
 
@@ -79,7 +79,7 @@ def test_a_short_period_shows_nothing_either_way(tmp_path: Path) -> None:
 def test_rules_that_only_watch_cost_nothing(tmp_path: Path) -> None:
     playbooks = rules(tmp_path, autonomy="shadow")
     assert keys_of(playbooks, JUDGED) == frozenset()
-    empty = HealthyPeriod(0.0, {}, 0)
+    empty = HealthyPeriod.unbroken({}, 0)
     found = calibrate(playbooks, JUDGED, empty, "1 per 60d", SEED)
     assert (found.rules, found.verdict) == ((), "holds")
 

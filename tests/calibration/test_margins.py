@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,11 +91,10 @@ def test_a_reading_nobody_recorded_is_an_error() -> None:
         margins(leaf, NoData.HOLD, SETTINGS, HealthyRecorder(KEYS).period())
 
 
-def test_a_second_without_a_tick_is_unknown() -> None:
+def test_a_late_tick_is_as_the_one_before_and_a_missing_one_is_left_out() -> None:
     recorder = HealthyRecorder(KEYS)
-    for at_s in (10.0, 12.0):
-        recorder.take(at_s, {key: ok(5.0, at_s) for key in KEYS})
-    leaf = Comparison(Quantity("a"), ">", 1.0, "count", 0.0, "a > 1")
-    found = margins(leaf, NoData.HOLD, SETTINGS, recorder.period())
-    assert (found > 0.0).tolist() == [True, False, True]
-    assert np.isneginf(found[1])
+    for at_s in (10.0, 13.0, 17.0, 17.5):
+        recorder.take(at_s, {key: ok(at_s, at_s) for key in KEYS})
+    period = recorder.period()
+    assert period.at_s.tolist() == [10, 11, 12, 13, 17]
+    assert period.series[KEYS[0]].tolist() == [10.0, 10.0, 10.0, 13.0, 17.5]
