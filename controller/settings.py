@@ -34,7 +34,7 @@ _REDIS_URL = re.compile(r"rediss?://[A-Za-z0-9_.\-]+(:\d{1,5})?(/\d+)?")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Arm(_Strict):
@@ -253,6 +253,13 @@ class Settings(_Strict):
     ] = {}
     """Budget class of an action to who may approve it: names, roles, or ``owner``, the playbook's
     own. ``default`` is for the other classes; without it they are everybody's."""
+
+    @field_validator("playbooks", "data_dir")
+    @classmethod
+    def _paths_hold_no_zero_character(cls, path: Path) -> Path:
+        if "\0" in str(path):
+            raise ValueError("a zero character in a path; accepted: the name of a folder")
+        return path
 
     @model_validator(mode="after")
     def _arms_fit_together(self) -> Settings:

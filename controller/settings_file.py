@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
 
 from controller.errors import BadInput
 from controller.settings import Endpoints, Settings
+from controller.yaml_file import YamlDocument, read_documents
 
 ENDPOINT_ENVS = {
     "kafka": "SELFRIGHT_KAFKA",
     "redis": "SELFRIGHT_REDIS",
     "ray": "SELFRIGHT_RAY",
 }
-_FILE_SIZE_MAX = 1_000_000
 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -31,9 +28,9 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
 
     Raises BadInput naming file, line, field and what is accepted.
     """
-    document = _read_yaml(path)
+    document = _one_mapping(path)
     try:
-        settings = Settings.model_validate(document)
+        settings = Settings.model_validate(document.value)
     except ValidationError as error:
         raise _located(error, document, path) from None
     return resolve(settings, path.resolve().parent, environ)
@@ -59,45 +56,31 @@ def with_endpoints(settings: Settings, changed: Mapping[str, str | int]) -> Sett
     return settings.model_copy(update={"endpoints": endpoints})
 
 
-def _read_yaml(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _FILE_SIZE_MAX:
-            raise BadInput(f"larger than {_FILE_SIZE_MAX} bytes", file=str(path))
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
-    yaml = YAML(typ="rt", pure=True)  # round-trip keeps line numbers and builds no objects
-    try:
-        document = yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = None if mark is None else mark.line + 1
-        raise BadInput(f"is not YAML: {error.problem}", file=str(path), line=line) from None
-    if not isinstance(document, CommentedMap):
-        raise BadInput("must be a mapping that starts with `version: 1`", file=str(path))
-    return document
+def _one_mapping(path: Path) -> YamlDocument:
+    documents = read_documents(path)
+    if len(documents) != 1 or not isinstance(documents[0].value, dict):
+        raise BadInput(
+            "must be a mapping that starts with `version: 1`, and the only document", file=str(path)
+        )
+    return documents[0]
 
 
-def _located(error: ValidationError, document: Any, path: Path) -> BadInput:
+def _located(error: ValidationError, document: YamlDocument, path: Path) -> BadInput:
     first = error.errors()[0]
     place = [part for part in first["loc"] if part != "[key]"]
-    what = str(first["msg"]).removeprefix("Value error, ")
+    what = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
     if first["type"] == "extra_forbidden":
         known = sorted(_fields_beside(place))
         what = "unknown field" + (f"; accepted: {', '.join(known)}" if known else "")
+    shown = ".".join(ascii(part)[1:-1] if isinstance(part, str) else str(part) for part in place)
     line = _line_of(document, place)
-    return BadInput(what, file=str(path), line=line, field=".".join(map(str, place)))
+    return BadInput(what, file=str(path), line=line, field=shown)
 
 
-def _line_of(document: Any, place: list[Any]) -> int | None:
-    line = None
-    node = document
-    for part in place:
-        if not isinstance(node, CommentedMap) or part not in node:
-            break
-        line = node.lc.key(part)[0] + 1
-        node = node[part]
-    return line
+def _line_of(document: YamlDocument, place: list[Any]) -> int | None:
+    """Of the innermost key on the way to ``place`` that is there."""
+    ways = (tuple(place[:length]) for length in range(len(place), 0, -1))
+    return next((document.key_lines[way] for way in ways if way in document.key_lines), None)
 
 
 def _fields_beside(place: list[Any]) -> list[str]:

@@ -33,7 +33,7 @@ HEALTHY = "nothing"
 """The shipped scenario without a fault."""
 DAY_S = 86_400.0
 LONGEST_S = 30 * DAY_S
-"""Of a simulation: two months of it would take a day."""
+"""Of a simulation."""
 
 
 def register(app: typer.Typer) -> None:

@@ -14,17 +14,16 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from controller.adapters.prometheus import metric_name
 from controller.errors import BadInput
 from controller.settings import Objective, Settings
+from controller.yaml_file import read_documents
 
 API_VERSION = "openslo/v1"
 INDICATOR, THRESHOLD = "selfright/indicator", "selfright/threshold"
 _UNIT_S = {"m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _NAME = re.compile(r"[a-z][a-z0-9_\-]{0,62}")
-_FILE_SIZE_MAX = 1_000_000
 _OF_MINUTES = ("ctr_uplift", "cost")
 
 
@@ -40,7 +39,7 @@ def good_is(objective: Objective) -> str:
 
 
 def exported(settings: Settings) -> str:
-    """All objectives, one document each."""
+    """All objectives, one document each. Raise BadInput for one that OpenSLO cannot express."""
     text = io.StringIO()
     yaml = YAML()
     yaml.explicit_start = True
@@ -75,7 +74,7 @@ def _document(name: str, objective: Objective, service: str) -> dict[str, Any]:
             "service": service,
             "indicator": {"metadata": {"name": name}, "spec": {"ratioMetric": ratio}},
             "timeWindow": [
-                {"duration": f"{objective.window_s / 60:.0f}m", "isRolling": True},
+                {"duration": _duration(name, objective.window_s), "isRolling": True},
             ],
             "budgetingMethod": "Timeslices" if of_minutes else "Occurrences",
             "objectives": [goal],
@@ -83,18 +82,17 @@ def _document(name: str, objective: Objective, service: str) -> dict[str, Any]:
     }
 
 
+def _duration(name: str, window_s: float) -> str:
+    """In minutes, the smallest unit there is."""
+    if window_s % 60.0:
+        what = f"OpenSLO has no unit below a minute for {window_s:g} s; accepted: multiples of 60"
+        raise BadInput(what, field=f"objectives.{name}.window_s")
+    return f"{window_s / 60:.0f}m"
+
+
 def imported(path: Path) -> dict[str, Objective]:
     """The SLOs of a file; other kinds are passed over. Raise BadInput for what does not fit."""
-    try:
-        if path.stat().st_size > _FILE_SIZE_MAX:
-            raise BadInput(f"larger than {_FILE_SIZE_MAX} bytes", file=str(path))
-        text = path.read_text(encoding="utf-8")
-        documents = [d for d in YAML(typ="safe", pure=True).load_all(text) if d is not None]
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
-    except YAMLError as error:
-        what = " ".join(str(error).split())
-        raise BadInput(f"is not YAML: {what}", file=str(path)) from None
+    documents = [d.value for d in read_documents(path) if d.value is not None]
     found: dict[str, Objective] = {}
     for at, document in enumerate(documents, 1):
         try:

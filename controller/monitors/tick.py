@@ -94,7 +94,10 @@ class TickView:
         sample_size: int,
         idle: str = "",
     ) -> Reading:
-        """Judge a measured value. ``idle`` says why there is nothing to measure, if so."""
+        """Judge a measured value; one that is not finite is none.
+
+        ``idle`` says why there is nothing to measure, if so.
+        """
         start_s, end_s = window
         trouble = self.trouble(topics, end_s - start_s)
         if trouble is not None:
@@ -107,6 +110,9 @@ class TickView:
         if value is None or sample_size < spec.least_sample:
             few = sample_size < spec.least_sample
             note = f"{sample_size} of {spec.least_sample}" if few else "nothing to measure yet"
+            return Reading(None, ReadingState.INSUFFICIENT, sample_size, start_s, end_s, note)
+        if not math.isfinite(value):
+            note = f"{value} is no measurement"
             return Reading(None, ReadingState.INSUFFICIENT, sample_size, start_s, end_s, note)
         return Reading(value, ReadingState.OK, sample_size, start_s, end_s)
 

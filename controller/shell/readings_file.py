@@ -16,6 +16,7 @@ from controller.errors import BadInput
 from controller.shell.each_reading import EachReading
 
 FILE = Path("run") / "readings.json"
+_KINDS: dict[type, str] = {str: "text", bool: "true or false"}
 
 
 class ReadingsSink(Protocol):
@@ -78,12 +79,54 @@ def _number(value: float | None) -> str:
 
 
 def read_readings(data_dir: Path) -> dict[str, Any] | None:
-    """What the controller wrote last; None when it wrote nothing yet."""
+    """What the controller wrote last; None when it wrote nothing yet. Raise BadInput for a file
+    that cannot be read, or that no controller has written so."""
     path = data_dir / FILE
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise BadInput(f"cannot be read: {error}", file=str(path)) from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(f"it is no JSON text ({error})", path) from None
+    if not isinstance(document, dict):
+        raise _damaged("it holds no mapping", path)
+    if not _is_number(document.get("at_s")) or not math.isfinite(document["at_s"]):
+        raise _damaged("it is no finite number", path, "at_s")
+    for field, kind in (("role", str), ("standing", str), ("pages", bool)):
+        if not isinstance(document.get(field), kind):
+            raise _damaged(f"it is no {_KINDS[kind]}", path, field)
+    if not isinstance(document.get("playbooks_refused", ""), str):
+        raise _damaged("it is no text", path, "playbooks_refused")
+    readings = document.get("readings")
+    if not isinstance(readings, list):
+        raise _damaged("it is no list", path, "readings")
+    for at, reading in enumerate(readings):
+        if not _is_reading(reading):
+            raise _damaged("it is no reading", path, f"readings.{at}")
     return document
+
+
+def _is_reading(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("signal"), str)
+        and isinstance(found.get("state"), str)
+        and isinstance(found.get("note"), str)
+        and _is_number(found.get("sample_size"))
+        and "value" in found
+        and (found["value"] is None or _is_number(found["value"]))
+    )
+
+
+def _is_number(found: Any) -> bool:
+    """A float, or an integer that fits one."""
+    if isinstance(found, int) and not isinstance(found, bool):
+        return abs(found) < 1 << 1_023
+    return isinstance(found, float)
+
+
+def _damaged(what: str, path: Path, field: str = "") -> BadInput:
+    remedy = "accepted: what a running controller writes; it writes it anew each second"
+    return BadInput(f"the readings file is damaged: {what}; {remedy}", file=str(path), field=field)

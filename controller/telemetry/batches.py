@@ -12,7 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from controller.ports import Message
-from controller.telemetry.conform import NotConform, conform_batch, is_conform
+from controller.telemetry.conform import (
+    NotConform,
+    conform_batch,
+    is_conform,
+    refuse_null_structs,
+)
 from controller.telemetry.json_lines import rows_from_json_lines, rows_to_json_lines
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import (
@@ -25,7 +30,7 @@ from controller.telemetry.schema import (
     SCHEMA_VERSION,
     SCHEMAS,
 )
-from controller.telemetry.slab import SlabPart, as_part
+from controller.telemetry.slab import Slab, SlabPart, as_part
 
 ARROW = "arrow"
 JSON_LINES = "jsonl"
@@ -151,8 +156,19 @@ def _columns(message: Message) -> SlabPart:
     _refuse_too_many(columns.num_rows)
     part = as_part(columns)
     if part.slab.is_of(message.topic):
+        if part.slab.once(("holds null", message.topic), lambda: _holds_null(message, part.slab)):
+            refuse_null_structs(message.topic, part.batch)
         return part
     return as_part(conform_batch(message.topic, pa.Table.from_batches([part.batch])))
+
+
+def _holds_null(message: Message, slab: Slab) -> bool:
+    """Whether some part of a slab is to be refused."""
+    try:
+        refuse_null_structs(message.topic, slab.batch)
+    except NotConform:
+        return True
+    return False
 
 
 def _refuse_too_many(rows: int) -> None:
@@ -177,6 +193,7 @@ def _rows(message: Message) -> pa.RecordBatch:
         raise NotConform(f"not an Arrow stream: {str(error).splitlines()[0][:200]}") from error
     _refuse_too_many(sum(batch.num_rows for batch in batches))
     if as_ours:
+        refuse_null_structs(message.topic, batches[0])
         return batches[0]
     return conform_batch(message.topic, pa.Table.from_batches(batches, schema))
 

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from controller.telemetry.schema import SCHEMAS, SEGMENT_PREFIX
+from controller.telemetry.schema import SCHEMAS, SEGMENT_PREFIX, is_list_of_structs
 
+NULL_STRUCT = "null where a struct belongs"
 SEGMENT_TYPE = pa.dictionary(pa.int32(), pa.string())
 _LAST_CONFORM: dict[str, pa.Schema] = {}
 """By topic: all messages of a service are alike, and to compare costs less than to make."""
+_OF_STRUCTS: dict[str, tuple[tuple[int, str], ...]] = {
+    topic: tuple((n, f.name) for n, f in enumerate(schema) if is_list_of_structs(f.type))
+    for topic, schema in SCHEMAS.items()
+}
+"""Place and name of each topic's columns of lists of structs."""
 MOST_SEGMENTS = 64
 """Segment columns of one batch; settings never name as many."""
 
@@ -26,11 +32,30 @@ class NotConform(Exception):
 
 
 def conform_batch(topic: str, table: pa.Table) -> pa.RecordBatch:
-    """Cast to the topic's schema. Raise NotConform when a column cannot be cast."""
+    """Cast to the topic's schema.
+
+    Raise NotConform when a column cannot be cast, or a list holds null for a struct.
+    """
     fields = list(SCHEMAS[topic])
     fields += segment_fields(table.schema.names)
     arrays = [_column(table, field) for field in fields]
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+    batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+    refuse_null_structs(topic, batch)
+    return batch
+
+
+def refuse_null_structs(topic: str, batch: pa.RecordBatch) -> None:
+    """Raise NotConform where a list of a conform batch holds null in place of a struct.
+
+    It says nothing of anybody, and is no struct whose fields are null.
+    """
+    for place, name in _OF_STRUCTS[topic]:
+        column = batch.column(place)
+        # What no row's list reaches may be null: it is nobody's.
+        if column.values.null_count and (told := column.flatten()).null_count:
+            element = told.is_null().index(True).as_py()
+            row = column.value_parent_indices()[element].as_py()
+            raise NotConform(f"{name} holds {NULL_STRUCT} (row {row + 1})")
 
 
 def is_conform(topic: str, schema: pa.Schema) -> bool:

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from controller.telemetry.conform import NotConform, segment_fields
-from controller.telemetry.schema import SCHEMAS
+from controller.telemetry.conform import NULL_STRUCT, NotConform, segment_fields
+from controller.telemetry.schema import SCHEMAS, is_list_of_structs
 
 
 def rows_to_json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -60,6 +60,10 @@ def _refuse_constant(name: str) -> NoReturn:
 def _column(field: pa.Field, rows: Sequence[tuple[int, dict[str, Any]]]) -> pa.Array:
     """All values at once; only when that fails is the guilty line looked for."""
     values = [row.get(field.name) for _, row in rows]
+    if is_list_of_structs(field.type):
+        for (number, _), value in zip(rows, values, strict=True):
+            if isinstance(value, list) and None in value:
+                raise NotConform(f"{field.name} holds {NULL_STRUCT}", number)
     try:
         return _array(field, values)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as whole:

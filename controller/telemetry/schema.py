@@ -234,6 +234,12 @@ SCHEMAS: dict[str, pa.Schema] = {
     CHANGE: _CHANGE,
 }
 
+
+def is_list_of_structs(kind: pa.DataType) -> bool:
+    """Whether a column's elements are structs, of which none may be null."""
+    return bool(pa.types.is_list(kind) and pa.types.is_struct(kind.value_type))
+
+
 HEADER_VERSION = "version"
 HEADER_ENCODING = "encoding"
 HEADER_PRODUCER_ID = "producer_id"

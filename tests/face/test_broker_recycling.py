@@ -16,8 +16,9 @@ def _lags(folder: Path, *, controller: float | None = None, pipeline: float | No
     (folder / "run").mkdir(exist_ok=True)
     if controller is not None:
         reading = Reading(controller, ReadingState.OK, 0, 0.0, 0.0)
+        about = {"role": "leader", "standing": "it judges", "pages": False}
         key = SignalKey("source.lag_s", (("topic", "served"),))
-        ReadingsFile(folder).write(1.0, {key: reading}, {})
+        ReadingsFile(folder).write(1.0, {key: reading}, about)
     if pipeline is not None:
         LagFile(folder).write(pipeline, 1.0)
 

@@ -46,7 +46,8 @@ def _write_readings(folder: Path, values: dict[str, float]) -> None:
         for name, value in values.items()
     ]
     (folder / ".selfright" / "run").mkdir(parents=True)
-    document = {"at_s": 1_790_000_000.0, "readings": readings}
+    about = {"role": "leader", "standing": "it judges", "pages": False}
+    document = {**about, "at_s": 1_790_000_000.0, "readings": readings}
     (folder / ".selfright" / "run" / "readings.json").write_text(json.dumps(document))
 
 

@@ -140,10 +140,10 @@ class DriftTally:
         self._lookup = InputLookup(self.references)
 
 
-def _features(reference: list[Mapping[str, Any]]) -> dict[str, ReferenceBins]:
+def _features(reference: list[Mapping[str, Any] | None]) -> dict[str, ReferenceBins]:
     """Bins that are no bins are left out: a monitor cannot mend what a trainer published."""
     features: dict[str, ReferenceBins] = {}
-    given = sorted((f for f in reference if f["feature"]), key=lambda f: str(f["feature"]))
+    given = sorted((f for f in reference if f and f["feature"]), key=lambda f: str(f["feature"]))
     for feature in given[:MOST_FEATURES]:
         try:
             bins = ReferenceBins.of(

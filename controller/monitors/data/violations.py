@@ -36,9 +36,11 @@ VIOLATIONS = SignalSpec(
 )
 _ROW, _VIOLATION = 0, 1
 _RESULTS = frozenset(("ok", "late", "error", "cancelled", "skipped"))
+FINITE = float(np.finfo(np.float64).max)
+"""The largest number there is: infinity is a violation wherever it stands."""
 Rows = NDArray[np.int64]
 Check = Callable[[BatchView], Rows | None]
-"""The row of each violation, ascending; None where there is none."""
+"""The row of each violation; None where there is none."""
 
 
 def named(column: str, *allowed: str) -> Check:
@@ -54,16 +56,22 @@ def named(column: str, *allowed: str) -> Check:
     return check
 
 
-def within(column: str, least: float = 0.0, most: float = np.inf) -> Check:
-    """A number column."""
+def within(column: str, least: float = 0.0, most: float = FINITE) -> Check:
+    """A number column. NaN that somebody sent is a violation, null is none."""
 
     def check(rows: BatchView) -> Rows | None:
         span = rows.span(column)
         if span[0] >= least and span[1] <= most:  # never so with NaN
             return None
-        if rows.batch.column(column).null_count == rows.row_count:
+        whole, values = rows.batch.column(column), rows.numbers(column)
+        if whole.null_count == rows.row_count:
             return None
-        return _outside(rows.numbers(column), least, most)
+        found = _outside(values, least, most)
+        missing = values != values
+        if np.count_nonzero(missing) == whole.null_count:
+            return found
+        sent = np.flatnonzero(missing & rows.present(column))
+        return sent if found is None else np.concatenate((found, sent))
 
     return check
 
@@ -101,7 +109,7 @@ def _results(rows: BatchView) -> Rows | None:
 def _ages(rows: BatchView) -> Rows | None:
     """How old features were."""
     said = said_ages(rows)
-    wrong = _outside(said.age_s, 0.0, np.inf)
+    wrong = _outside(said.age_s, 0.0, FINITE)
     return None if wrong is None else said.rows[wrong]
 
 
@@ -139,12 +147,12 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         within("memory_mb_s"),
         within("slate_diversity", 0.0, 2.0),
         _ages,
-        each_within("slate", {"position": (0.0, np.inf), "propensity": (0.0, 1.0)}),
+        each_within("slate", {"position": (0.0, FINITE), "propensity": (0.0, 1.0)}),
         each_within("propensities", {"chance": (0.0, 1.0)}),
     ),
     OUTCOME: (
-        each_within("clicked_positions", {"": (0.0, np.inf)}, is_plain=True),
-        each_within("viewed_positions", {"": (0.0, np.inf)}, is_plain=True),
+        each_within("clicked_positions", {"": (0.0, FINITE)}, is_plain=True),
+        each_within("viewed_positions", {"": (0.0, FINITE)}, is_plain=True),
         each_within("propensities", {"chance": (0.0, 1.0)}),
     ),
     REPLICA: (

@@ -219,7 +219,7 @@ def _reference(row: Mapping[str, Any]) -> Reference:
     means = {
         safe_label(each["feature"]): abs(float(each["mean_contribution"]))
         for each in row["reference"]
-        if each["feature"] and each["mean_contribution"] is not None
+        if each and each["feature"] and each["mean_contribution"] is not None
     }
     finite = {name: mean for name, mean in means.items() if np.isfinite(mean)}
     return Reference(float(row["at_s"]), str(row["version"]), finite)

@@ -6,6 +6,7 @@ Errors are told by arm (`arms`), since a replica that fails reports nothing. A r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ class UseReader(Reader):
             cpu_share = report.values[0]
             if report.at_s >= tick.at_s - LIVE_S and report.group != _OF_ROUTERS:
                 mine = self._of_arm.setdefault(report.group or OVERFLOW, [])
-                if cpu_share == cpu_share:
+                if math.isfinite(cpu_share):
                     mine.append(cpu_share)
 
     def families(self, tally: UseTally) -> tuple[Family, ...]:  # noqa: ARG002
