@@ -47,9 +47,7 @@ def intake() -> tuple[Intake, Buried]:
 
 def message(topic: str, rows: list[dict[str, Any]], encoding: str, seq: int = 0) -> Message:
     write = {"arrow": lambda: encode_arrow(topic, rows), "jsonl": lambda: encode_json_lines(rows)}
-    head = headers_for(
-        producer_id="p", producer_seq=seq, service="recommender", encoding=encoding
-    )
+    head = headers_for(producer_id="p", producer_seq=seq, service="recommender", encoding=encoding)
     return Message(topic, 0, 17, "t", write[encoding](), head)
 
 
