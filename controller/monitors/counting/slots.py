@@ -37,7 +37,9 @@ class Slots:
     """``cells`` counts per series and second (or per ``step_s`` seconds).
 
     ``first`` are names that always get a series of their own, since settings name them. The counts
-    of one second are one table, a row per series there was then.
+    of one second are one table, a row per series there was then. Exact in any order while there are
+    at most ``most_series`` names; beyond, the total is exact, and which names share `other` depends
+    on which came first.
     """
 
     def __init__(
