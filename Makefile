@@ -23,12 +23,15 @@ demo: setup ## the whole loop, live, in under three minutes
 
 test: setup ## everything CI runs: live tests mostly wait, so the others compute meanwhile
 	@logs=$$(mktemp -d); failed=; \
-	nice -n 15 $(BIN)/python -m pytest -m "not live" >$$logs/computing 2>&1 & computing=$$!; \
+	nice -n 15 $(BIN)/python -m pytest -m "not live" --ignore=tests/simulator >$$logs/computing 2>&1 & computing=$$!; \
 	$(BIN)/python -m pytest -m "live and not ray" >$$logs/servers 2>&1 & servers=$$!; \
-	trap 'kill $$computing $$servers 2>/dev/null; rm -rf $$logs' EXIT; trap 'exit 130' INT TERM; \
+	(while kill -0 $$servers 2>/dev/null; do sleep 1; done; \
+	  exec nice -n 15 $(BIN)/python -m pytest tests/simulator >$$logs/simulator 2>&1) & simulator=$$!; \
+	trap 'kill $$computing $$servers $$simulator 2>/dev/null; rm -rf $$logs' EXIT; trap 'exit 130' INT TERM; \
 	echo "tests on Ray:"; $(BIN)/python -m pytest -m ray || failed=1; \
 	wait $$servers || failed=1; echo "tests on brokers and Redis:"; cat $$logs/servers; \
 	wait $$computing || failed=1; echo "all other tests:"; cat $$logs/computing; \
+	wait $$simulator || failed=1; echo "tests of the simulator:"; cat $$logs/simulator; \
 	test -z "$$failed"
 
 lint: setup ## style, types, architecture

@@ -92,6 +92,8 @@ def read_yaml(text: str) -> YamlNode:
         raise Problem("P002", what, "accepted: printable text", place=Place(line)) from None
     except RecursionError:
         raise _too_deep(Place(1)) from None
+    except (ValueError, ArithmeticError) as error:  # escapes beyond Unicode, endless numbers
+        raise Problem("P002", f"not YAML: {error}", "accepted: YAML 1.2", place=Place(1)) from None
     if root is None:
         raise Problem("P002", "the file is empty", "accepted: one playbook", place=Place(1))
     return _Tree().convert(root, in_flow=False, depth=0)

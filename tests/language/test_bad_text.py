@@ -456,6 +456,15 @@ def test_a_bad_text_gets_one_exact_line(language: Any, text: str, line: str) -> 
     assert language.error(text) == f"p.yaml:{line}"
 
 
+@pytest.mark.parametrize(
+    "text", ['why: "\\UFFFFFFFF"\n', 'why: "\\U00110000"\n', f"%YAML 1.{'9' * 5000}\n---\na: 1\n"]
+)
+def test_what_no_text_can_hold_is_refused_with_a_place(text: str) -> None:
+    with pytest.raises(Problem) as caught:
+        read_yaml(text)
+    assert caught.value.finding.rule == "P002"
+
+
 @given(st.text(alphabet="a:-[]{}&*!|>'\"%@#? \n\t,1", max_size=80))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     problem = None
