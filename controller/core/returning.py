@@ -102,23 +102,26 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
     if frozen(draft.state, incident.playbook.name, incident.id) is not None:
         return
     stages = max(len(claim.returns) for claim in ours)
-    if incident.stage + 1 < stages:
+    if incident.stage + 1 < stages and not _is_held_by_others(draft, ours):
         _set_stage(draft, incident, incident.stage + 1, "the stage passed; ", view.when.seen)
     else:
         _end(
             draft,
             replace(incident, claims=()),
             Event.STAGES_PASS,
-            f"{_what_is_back(draft)} and `when` stayed away",
+            f"{_what_is_back(draft, ours)} and `when` stayed away",
             view.when.seen,
         )
 
 
-def _what_is_back(draft: Draft) -> str:
-    """People win: under an override nothing comes back, and the log must not say so."""
+def _what_is_back(draft: Draft, ours: tuple[Claim, ...]) -> str:
+    """Under a person's override nothing comes back, and what another incident holds does not."""
     held = ", ".join(claim.owner for claim in draft.state.overrides)
     if held:
         return f"it claims nothing any more (a person's override {held} decides the shares)"
+    holders = sorted({each.owner for claim in ours for each in _others_on(draft, claim)})
+    if holders:
+        return f"what it held back is back ({', '.join(holders)} still holds back a part)"
     return "all traffic is back"
 
 
@@ -127,18 +130,35 @@ def _last_to_leave(draft: Draft, incident: Incident) -> tuple[Claim, ...]:
 
     Those return in stages, down to what others hold back; every other claim just goes.
     """
-    others = [c for c in active_claims(draft.state) if c.owner != incident.id]
     return tuple(
         claim
         for claim in incident.claims
         if claim.kind == "route"
         and claim.returns
-        and not any(
-            drains_same_arm(claim, other)
-            and drained_share(other) >= claim.share * claim.granted - TOLERANCE
-            for other in others
-        )
+        and not _is_held_by_others(draft, (replace(claim, returned=0.0),))
     )
+
+
+def _is_held_by_others(draft: Draft, ours: tuple[Claim, ...]) -> bool:
+    """Whether others hold back at least as much of each arm: then giving more changes nothing."""
+    return all(
+        any(
+            drained_share(other) >= drained_share(claim) - TOLERANCE
+            for other in _others_on(draft, claim)
+        )
+        for claim in ours
+    )
+
+
+def _others_on(draft: Draft, claim: Claim) -> list[Claim]:
+    """What others hold back of the same arm now."""
+    return [
+        other
+        for other in active_claims(draft.state)
+        if other.owner != claim.owner
+        and drains_same_arm(claim, other)
+        and drained_share(other) > 0.0
+    ]
 
 
 def _set_stage(

@@ -264,3 +264,7 @@ def test_a_full_drain_returns_in_stages_down_to_what_another_still_holds_back() 
         world.tick()
     assert list(dict.fromkeys(shares)) == [0.1, 0.5]
     assert world.share() == 0.5
+    (said,) = world.sentences("recovered")
+    assert "partly" in said
+    assert "all traffic is back" not in said
+    assert "100 % of what primary lost" not in " ".join(world.sentences("returning"))
