@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure import Figure
-from controller.core.facts import Elected, Fate, Loaded, Tick
+from controller.core.facts import Fate, Tick
 from controller.core.plan import Plan
 from controller.core.playbook import Comparison, Playbook
 from controller.core.readings import (
@@ -24,11 +24,11 @@ from controller.core.readings import (
     Readings,
     ReadingState,
 )
-from controller.core.settings import settings_to_document
-from controller.core.step import initial_state, step
+from controller.core.step import step
 from controller.language.loading import playbook_from_file
 from controller.monitors.layers import catalogue_of
 from controller.proving.cells import cells_of
+from controller.proving.run import START_S, Subject, begin
 from controller.settings import Settings
 
 PHI = 0.6
@@ -111,14 +111,12 @@ def _plans(book: Playbook, settings: Settings, values: Sequence[float]) -> list[
     judge = replace(
         settings.for_judge(catalogue_of(settings)), tick_s=TICK_S, adoption_timeout_s=30.0
     )
-    loaded = step(initial_state(), Loaded(1, 0.0, (book,), settings_to_document(judge), "noise"))
-    led = step(loaded.state, Elected(2, 0.0, 1, "noise", None, ""))
-    assert led.plan is not None
-    state, plan = step(led.state, Fate(3, 0.0, "published", "head")).state, led.plan
     cells = cells_of((book,), judge)
+    moment = begin(Subject((book,), judge, cells, 0))
+    state, plan = moment.state, moment.plan
     plans = []
     for n, value in enumerate(values):
-        at_s = (n + 1) * TICK_S
+        at_s = START_S + (n + 1) * TICK_S
         seen: Readings = {
             **{
                 key: _reading(value if key.name.startswith("arm_") else cell.good, at_s)

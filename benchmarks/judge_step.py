@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.figure import Figure
 from benchmarks.throw_away import run_apart
-from controller.core.facts import Elected, Fate, Loaded, Tick
+from controller.core.facts import Fate, Tick
 from controller.core.playbook import (
     All,
     Comparison,
@@ -26,9 +26,10 @@ from controller.core.playbook import (
     Quantity,
 )
 from controller.core.readings import Reading, Readings, ReadingState, SignalKey
-from controller.core.settings import ArmSettings, JudgeSettings, settings_to_document
+from controller.core.settings import ArmSettings, JudgeSettings
 from controller.core.state import JudgeState
-from controller.core.step import initial_state, step
+from controller.core.step import step
+from controller.proving.run import START_S, Subject, begin
 
 PLAYBOOKS = 100
 READINGS = 2_000
@@ -92,7 +93,7 @@ def _step_ms(ticks: int, *, busy: bool) -> float:
     random = np.random.default_rng(SEED)
     used_s: list[float] = []
     for n in range(ticks):
-        at_s = 1_000.0 + n
+        at_s = START_S + 1.0 + n
         tick = Tick(n, at_s, _readings(at_s, random, 0.5 if busy else 0.0))
         start_s = time.process_time()
         stepped = step(state, tick)
@@ -114,15 +115,13 @@ def _readings(at_s: float, random: np.random.Generator, high: float) -> Readings
 
 
 def _led() -> JudgeState:
+    """Elected, with everything published."""
     settings = JudgeSettings(
         "benchmark",
         {"primary": ArmSettings("v", 1.0), "fallback": ArmSettings("f", 0.0, in_process=True)},
     )
-    loaded = Loaded(
-        1, 999.0, tuple(_playbook(n) for n in range(PLAYBOOKS)), settings_to_document(settings), "0"
-    )
-    led = step(step(initial_state(), loaded).state, Elected(2, 999.0, 1, "benchmark", None, ""))
-    return step(led.state, Fate(3, 999.0, "published", "head")).state
+    playbooks = tuple(_playbook(n) for n in range(PLAYBOOKS))
+    return begin(Subject(playbooks, settings, {}, 0)).state
 
 
 def _playbook(n: int) -> Playbook:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import MaxDepthExceededError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
 from controller.errors import BadInput
+from controller.yaml_nodes import NotYaml, compose_all
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 50_000
@@ -50,29 +49,18 @@ def read_documents(path: Path) -> tuple[YamlDocument, ...]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot be read: {error}", file=file) from None
-    yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth = MAX_DEPTH
-    yaml.composer.warn_double_anchors = False  # YAML allows them; a warning is a second line
     try:
-        roots = list(yaml.compose_all(text))
-    except MaxDepthExceededError as error:
-        raise _too_large(file, error.problem_mark.line + 1) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = None if mark is None else mark.line + 1
-        what = f"is not YAML: {error.problem or error.context}"
-        raise BadInput(" ".join(what.split()), file=file, line=line) from None
-    except ReaderError as error:
-        code = error.character if isinstance(error.character, int) else ord(error.character)
-        line = text.count("\n", 0, error.position) + 1
-        what = f"is not YAML: the character #x{code:02x}; accepted: printable text"
-        raise BadInput(what, file=file, line=line) from None
-    except (YAMLError, ValueError, ArithmeticError) as error:  # as of an escape beyond Unicode
-        raise BadInput(f"is not YAML: {' '.join(str(error).split())}", file=file) from None
-    return tuple(_Plain(yaml, file).document(root) for root in roots)
+        roots = compose_all(text, MAX_DEPTH)
+    except NotYaml as error:
+        if error.kind == "depth":
+            raise _too_large(file, error.line) from None
+        accepted = "; accepted: printable text" if error.kind == "character" else ""
+        what = f"is not YAML: {error.what}{accepted}"
+        raise BadInput(what, file=file, line=error.line) from None
+    return tuple(_Plain(file).document(root) for root in roots)
 
 
-def _too_large(file: str, line: int) -> BadInput:
+def _too_large(file: str, line: int | None) -> BadInput:
     what = (
         f"too large or nested too deeply; accepted: at most {MAX_DEPTH} levels and "
         f"{MAX_VALUES} values, aliases expanded"
@@ -83,8 +71,8 @@ def _too_large(file: str, line: int) -> BadInput:
 class _Plain:
     """Makes plain values of one document's nodes, and counts them."""
 
-    def __init__(self, yaml: YAML, file: str) -> None:
-        self._yaml = yaml
+    def __init__(self, file: str) -> None:
+        self._constructor = YAML(typ="safe", pure=True).constructor
         self._file = file
         self._values = 0
         self._key_lines: dict[tuple[str | int, ...], int] = {}
@@ -150,7 +138,7 @@ class _Plain:
             what = f"a number of {len(text)} characters; accepted: at most {MAX_DIGITS}"
             raise self._refused(what, node)
         try:
-            return self._yaml.constructor.construct_object(node)
+            return self._constructor.construct_object(node)
         except (ValueError, LookupError, ArithmeticError, YAMLError):
             tag = str(node.tag).removeprefix(_TAG)
             what = f"{text!r} is no {tag}; accepted: plain values"

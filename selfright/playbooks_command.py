@@ -16,7 +16,7 @@ from controller.atomic_file import write_atomically
 from controller.errors import BadInput
 from controller.language.findings import Finding
 from controller.language.json_schema import playbook_schema
-from controller.language.loading import check, playbook_files, playbook_from_file
+from controller.language.loading import check, named_files, playbook_from_file
 from controller.language.rules import all_pages, rule_page
 from controller.language.sentences import describe
 from controller.language.vocabulary import Vocabulary
@@ -54,9 +54,7 @@ def check_command(
     """Check playbooks: one line a finding. Exit code 2 when one is an error."""
     with one_line_errors():
         known = settings_at_hand(settings)
-        files = playbook_files(paths)
-        if not files:
-            raise BadInput("no YAML files; accepted: files, or folders that hold some")
+        files = named_files(paths)
         findings = check(files, known, catalogue_of(known))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))

@@ -16,7 +16,7 @@ from rich.text import Text
 from controller.core.readings import Catalogue
 from controller.core.wording import duration
 from controller.errors import BadInput
-from controller.language.loading import playbook_files, playbooks_from_files
+from controller.language.loading import named_files, playbooks_from_files
 from controller.monitors.layers import catalogue_of
 from controller.proving.explore import Counterexample, Proof, prove
 from controller.proving.properties import PROPERTIES
@@ -41,9 +41,7 @@ def prove_command(
     """Try every way in which two things go wrong. Exit code 1 on a counterexample."""
     with one_line_errors():
         known = settings_at_hand(settings)
-        files = playbook_files(paths)
-        if not files:
-            raise BadInput("no YAML files; accepted: files, or folders that hold some")
+        files = named_files(paths)
         catalogue = catalogue_of(known)
         playbooks = playbooks_from_files(files, known, catalogue)
     subject = subject_of(playbooks, known.for_judge(catalogue))

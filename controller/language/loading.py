@@ -69,6 +69,14 @@ def check(paths: Iterable[Path], settings: Settings, catalogue: Catalogue) -> li
     return _check(paths, Vocabulary.of(settings, catalogue))[1]
 
 
+def named_files(paths: Iterable[Path]) -> list[Path]:
+    """`playbook_files` of what a person named. Raise BadInput when there is none."""
+    found = playbook_files(paths)
+    if not found:
+        raise BadInput("no YAML files; accepted: files, or folders that hold some")
+    return found
+
+
 def playbook_files(paths: Iterable[Path]) -> list[Path]:
     """The files themselves, and the YAML files directly in folders, sorted."""
     found: list[Path] = []

@@ -7,15 +7,12 @@ author wrote (``010`` is not 8, ``on`` is not true), and nothing is guessed. Kno
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from io import StringIO
 from typing import Literal
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
 from controller.language.findings import Place, Problem
+from controller.yaml_nodes import NotYaml, compose_one
 
 MAX_BYTES = 32_768
 """A playbook's text goes into every incident's state, which itself is bounded."""
@@ -83,26 +80,21 @@ def read_yaml(text: str) -> YamlNode:
             place=Place(1),
         )
     try:
-        root = YAML(typ="safe", pure=True).compose(StringIO(text))
-    except MarkedYAMLError as error:
-        raise _syntax_problem(error, text) from None
-    except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        what = f"the character #x{ord(text[error.position]):04x} stands in the text"
-        raise Problem("P002", what, "accepted: printable text", place=Place(line)) from None
-    except RecursionError:
-        raise _too_deep(Place(1)) from None
-    except (ValueError, ArithmeticError) as error:  # escapes beyond Unicode, endless numbers
-        raise Problem("P002", f"not YAML: {error}", "accepted: YAML 1.2", place=Place(1)) from None
+        root = compose_one(text, MAX_DEPTH)
+    except NotYaml as error:
+        raise _problem(error, text) from None
     if root is None:
         raise Problem("P002", "the file is empty", "accepted: one playbook", place=Place(1))
     return _Tree().convert(root, in_flow=False, depth=0)
 
 
-def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    place = Place(mark.line + 1, mark.column) if mark else Place(1)
-    problem = str(error.problem or error.context or "cannot be read")
+def _problem(error: NotYaml, text: str) -> Problem:
+    place, problem = Place(error.line or 1, error.column), error.what
+    if error.kind == "depth":
+        return _too_deep(place)
+    if error.kind == "character":
+        what = f"{problem} stands in the text"
+        return Problem("P002", what, "accepted: printable text", place=place)
     if "another document" in problem:
         return Problem(
             "P002", "a second document starts here", "accepted: one playbook a file", place=place

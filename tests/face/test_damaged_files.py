@@ -31,7 +31,7 @@ NOT_PLAIN = {
     f"a: {'9' * 5_000}": "5000 characters",
     "a: " + "[" * 3_000: "nested too deeply",
     f"a: {'[' * 40}{']' * 40}": "nested too deeply",
-    "a: \x07": "#x07",
+    "a: \x07": "#x0007",
     'a: "\\UFFFFFFFF"': "is not YAML",
     'a: "\\uD800"': "",
     "a: !!python/object:os.system x": "is not read",
