@@ -20,3 +20,12 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
             stream.flush()
             os.fsync(stream.fileno())
     fresh.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in it, or a new name, durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -278,8 +278,8 @@ class Settings(_Strict):
     @property
     def false_action_every_s(self) -> float:
         """The mean time between false actions that ``false_actions`` affords."""
-        count, _, span = self.false_actions.partition(" per ")
-        return int(span[:-1]) * {"h": 3_600.0, "d": 86_400.0}[span[-1]] / int(count)
+        rate = rate_of(self.false_actions)
+        return rate.per_s / rate.count
 
     def baseline_plan(self, head: str) -> Plan:
         """What routers obey before any plan was published: epoch 0, so any published is newer."""

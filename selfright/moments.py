@@ -8,8 +8,8 @@ from datetime import time as day_time
 
 from controller.core.wording import duration
 from controller.errors import BadInput
+from controller.language.quantities import DURATIONS_S
 
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])(?:\s+ago)?")
 _ACCEPTED = "2026-05-04T13:20, 13:20:05 (today), 1764000000, 2h ago or now"
 
@@ -21,7 +21,7 @@ def parse_moment(text: str, now_s: float, option: str = "") -> float:
         return now_s
     ago = _AGO.fullmatch(stripped)
     if ago is not None:
-        return now_s - float(ago[1]) * _UNITS_S[ago[2]]
+        return now_s - float(ago[1]) * DURATIONS_S[ago[2]]
     if re.fullmatch(r"\d{9,10}(\.\d+)?", stripped):
         return float(stripped)
     try:

@@ -23,6 +23,7 @@ from rich.console import Console
 from controller.adapters.kafka_bus import KafkaBusWriter
 from controller.atomic_file import write_atomically
 from controller.errors import BadInput
+from controller.language.quantities import DURATIONS_S
 from controller.settings import Settings
 from controller.shell.commanding import Command, command_until_recorded
 from selfright.plan_access import open_store
@@ -32,7 +33,6 @@ from selfright.terminal import one_line_errors
 CAP_S = 30.0
 LOCAL_OVERRIDE_S = 3_600.0
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
-_UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Settings file of the stack.", show_default=False)
@@ -138,7 +138,7 @@ def parse_duration_s(text: str) -> float:
     found = _DURATION.fullmatch(text.strip())
     if found is None or float(found[1]) <= 0:
         raise BadInput(f"{text!r} is not a duration; accepted: 30s, 10m, 1h, 2d", field="--for")
-    return float(found[1]) * _UNIT_S[found[2]]
+    return float(found[1]) * DURATIONS_S[found[2]]
 
 
 def _simple(verb: str) -> Callable[..., None]:

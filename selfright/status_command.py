@@ -19,6 +19,7 @@ from controller.errors import BadInput, Unavailable
 from controller.settings import Settings
 from controller.shell.log_sources import STORED_FILE
 from controller.shell.readings_file import read_readings
+from selfright.moments import age
 from selfright.plan_access import open_store
 from selfright.running_stack import find_settings
 from selfright.terminal import one_line_errors
@@ -148,7 +149,7 @@ def _plan_line(plan: Mapping[str, Any], now_s: float) -> Text:
     shed = f", shedding {plan['shed_share']:.0%}" if plan["shed_share"] else ""
     return Text(
         f"plan {plan['epoch']}-{plan['revision']} of {plan['service']}, "
-        f"published {_ago(now_s - plan['at_s'])}, control {plan['control_share']:.0%} "
+        f"published {age(plan['at_s'], now_s)} ago, control {plan['control_share']:.0%} "
         f"to {plan['control_arm']}{shed}{frozen}"
     )
 
@@ -184,7 +185,7 @@ def _state_parts(state: Mapping[str, Any], now_s: float) -> list[RenderableType]
         target = f" ({incident['target']})" if incident["target"] else ""
         line = (
             f"incident {incident['id']}: {incident['playbook']['name']}{target} is "
-            f"{incident['phase']} since {_ago(now_s - incident['phase_since_s'])}"
+            f"{incident['phase']} since {age(incident['phase_since_s'], now_s)} ago"
         )
         parts.append(Text(line, "bold yellow"))
         parts += [Text(f"  claim: {_brief(claim)}") for claim in incident["claims"]]
@@ -233,9 +234,3 @@ def _readings(document: Mapping[str, Any], all_readings: bool) -> Table:
             Text(reading["note"], "dim"),
         )
     return table
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(0.0, seconds):.0f} s ago"
-    return f"{seconds / 60:.0f} min ago" if seconds < 7_200 else f"{seconds / 3600:.0f} h ago"

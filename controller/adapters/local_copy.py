@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from controller.adapters.catching_up import check_step, missing_records
-from controller.adapters.log_archive import LogArchive, sync_folder
+from controller.adapters.log_archive import LogArchive
 from controller.adapters.record_hash import hash_of
+from controller.atomic_file import sync_folder
 from controller.errors import BadInput
 from controller.ports import GENESIS, PlanStore, Stored
 

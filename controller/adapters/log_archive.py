@@ -5,13 +5,13 @@ A file is there whole or not at all. ``zstdcat *.jsonl.zst`` gives the lines as 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from controller.adapters.record_hash import hash_of
+from controller.atomic_file import sync_folder, write_atomically
 from controller.errors import BadInput
 from controller.ports import GENESIS
 
@@ -31,15 +31,10 @@ class LogArchive:
         paths = archive_paths(self._folder)
         number = int(paths[-1].name[: -len(SUFFIX)]) + 1 if paths else 1
         path = self._folder / f"{number:06d}{SUFFIX}"
-        half = path.with_suffix(".half")
         packed = pa.BufferOutputStream()
         with pa.CompressedOutputStream(packed, _CODEC) as stream:
             stream.write(b"".join(record + b"\n" for record in records))
-        with half.open("wb") as file:
-            file.write(packed.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
+        write_atomically(path, packed.getvalue().to_pybytes())
         sync_folder(self._folder)
         sync_folder(self._folder.parent)
 
@@ -58,15 +53,6 @@ def archived_lines(folder: Path) -> list[bytes]:
 def archive_paths(folder: Path) -> list[Path]:
     """Oldest first."""
     return sorted(folder.glob(f"[0-9]*{SUFFIX}"))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in it durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -14,7 +14,7 @@ from controller.core.records import Record
 from controller.core.settings import JudgeSettings, settings_to_document
 from controller.core.state import JudgeState
 from controller.core.step import initial_state, step
-from controller.core.timers import Timer
+from controller.core.timers import RESTING
 from controller.proving.cells import Cell, cells_of
 from controller.proving.world import TICK_S, Disturbance, readings, shown
 
@@ -22,7 +22,6 @@ LONGEST_TICKS = 240
 """Two hours: the longest a stretch is followed, quiet or not."""
 QUIET_CAP_S = 1_800.0
 SETTLED_TICKS = 3
-_RESTING = Timer()
 START_S = 1_000_000.0
 
 
@@ -129,7 +128,7 @@ def _is_still(state: JudgeState) -> bool:
     timers = [timer for watch in state.watches for timer in watch.timers]
     timers += [timer for incident in state.incidents for timer in incident.clear_timers]
     return (
-        all(timer == _RESTING for timer in timers)
+        all(timer == RESTING for timer in timers)
         and all(i.phase in (Phase.HOLDING, Phase.ESCALATED) for i in state.incidents)
         and not any(incident.widening for incident in state.incidents)
         and not state.approvals

@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
+from controller.atomic_file import sync_folder
 from controller.core.facts import Fact
 from controller.shell.fact_rows import as_journaled, reading_rows, to_row
 from controller.shell.journal_row import Row
@@ -78,7 +79,7 @@ class Journal(FactLog):
         self._sweep(at_s)
         self._stream = self._new_segment(at_s)
         self._append(header_frame(header))
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def write(self, fact: Fact) -> Fact:
         self._rows.append(to_row(fact, self._reading_rows))
@@ -161,11 +162,3 @@ def cut_torn_tail(folder: Path) -> str | None:
     with path.open("r+b") as stream:
         stream.truncate(whole)
     return f"{path}: cut a torn tail of {size - whole} bytes"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
