@@ -47,7 +47,9 @@ def _into_a_drained_arm(held: Sequence[Claim], wanted: Sequence[Claim]) -> list[
         because = next((h for h in held if h.source == claim.target and _drains(h)), None)
         if because is not None:
             sentence = f"{because.owner} drains {claim.target}, which this would move traffic to"
-            found.append(Refused("target", f"target {because.owner}", sentence))
+            found.append(
+                Refused("target", f"target {because.owner}", sentence, needs_a_person=True)
+            )
     return found
 
 
@@ -61,7 +63,7 @@ def _too_much_moved(draft: Draft, held: Sequence[Claim], wanted: Sequence[Claim]
         f"{percent(after)} of the traffic would be away from its baseline, "
         f"and at most {percent(limit)} may be"
     )
-    return Refused("moved share", "moved share", sentence)
+    return Refused("moved share", "moved share", sentence, needs_a_person=True)
 
 
 def _moved(draft: Draft, routes: Sequence[Claim]) -> float:
@@ -81,7 +83,7 @@ def _too_few_healthy(
         return None
     left = ", ".join(sorted(after)) or "none"
     sentence = f"it would leave too few healthy arms ({left}; at least {limit} must stay)"
-    return Refused("healthy arms", f"healthy arms {left}", sentence)
+    return Refused("healthy arms", f"healthy arms {left}", sentence, needs_a_person=True)
 
 
 def _healthy(draft: Draft, routes: Sequence[Claim]) -> frozenset[str]:
@@ -106,7 +108,9 @@ def _another_region(draft: Draft, held: Sequence[Claim], wanted: Sequence[Claim]
                 f"{other.owner} moves traffic of {segment} {_region(other.where, segment)}, "
                 f"and only one {segment} at a time may be moved"
             )
-            found.append(Refused("one region", f"one region {other.owner}", sentence))
+            found.append(
+                Refused("one region", f"one region {other.owner}", sentence, needs_a_person=True)
+            )
     return found
 
 

@@ -113,7 +113,8 @@ def _refused(balance: Balance, cost: int) -> Refused:
         f"the service has spent {balance.used} of {rate.count} {_what(balance.name)} "
         f"in {duration(rate.per_s)}{more}"
     )
-    return Refused("service budget", f"{balance.name} {balance.free_at_s or 0.0:g}", said)
+    key = f"{balance.name} {balance.free_at_s or 0.0:g}"
+    return Refused("service budget", key, said, lets_join=True, needs_a_person=True)
 
 
 def _what(name: str) -> str:

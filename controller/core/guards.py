@@ -17,12 +17,6 @@ from controller.core.wording import duration
 
 OSCILLATION_WINDOW_S = 3600.0
 EXCLUDED = "excludes"
-JOINS_ANYWAY = frozenset({EXCLUDED, "cooldown", "budget", "service budget", "head-room"})
-"""Guards that do not keep a playbook from joining a change that is in the plan already."""
-NEEDS_A_PERSON = frozenset(
-    {"service budget", "target", "moved share", "healthy arms", "one region", "head-room"}
-)
-"""Where one of these stands in the way, a fault stays unhealed unless somebody looks."""
 
 
 def refusals(
@@ -75,7 +69,7 @@ def cooldown(draft: Draft, playbook: Playbook, target: str | None) -> Refused | 
         f"it acted {duration(draft.at_s - acted_at_s)} ago and its cooldown is "
         f"{duration(playbook.guards.cooldown_s)}: {duration(left_s)} more"
     )
-    return Refused("cooldown", f"cooldown {acted_at_s:g}", sentence)
+    return Refused("cooldown", f"cooldown {acted_at_s:g}", sentence, lets_join=True)
 
 
 def budget(draft: Draft, playbook: Playbook) -> Refused | None:
@@ -88,7 +82,7 @@ def budget(draft: Draft, playbook: Playbook) -> Refused | None:
         f"{len(recent)} of {guards.budget_count} actions in {duration(guards.budget_per_s)} "
         "are spent"
     )
-    return Refused("budget", f"budget {recent[0]:g}", sentence)
+    return Refused("budget", f"budget {recent[0]:g}", sentence, lets_join=True)
 
 
 def recent_acts(ledger: Ledger, at_s: float, per_s: float) -> tuple[float, ...]:
@@ -98,7 +92,12 @@ def recent_acts(ledger: Ledger, at_s: float, per_s: float) -> tuple[float, ...]:
 def excluded(state: JudgeState, playbook: Playbook) -> tuple[Refused, ...]:
     """Open incidents that act on what this playbook excludes, or the other way round."""
     return tuple(
-        Refused(EXCLUDED, f"excludes {each.id}", f"{each.id} is acting and they exclude each other")
+        Refused(
+            EXCLUDED,
+            f"excludes {each.id}",
+            f"{each.id} is acting and they exclude each other",
+            lets_join=True,
+        )
         for each in state.incidents
         if each.enforced
         and each.rung >= 0

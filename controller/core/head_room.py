@@ -33,7 +33,8 @@ def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ..
                 f"{action.target} would be {percent(round(utilization, 3))} utilized with "
                 f"{percent(action.share)} of {action.source} on it, at most {percent(limit)} may be"
             )
-            found.append(Refused("head-room", f"head-room {action.target}", sentence))
+            key = f"head-room {action.target}"
+            found.append(Refused("head-room", key, sentence, lets_join=True, needs_a_person=True))
     return tuple(found)
 
 

@@ -12,8 +12,6 @@ from controller.core.conditions import Evaluation, Truth, mark_paged
 from controller.core.draft import Draft
 from controller.core.guards import (
     EXCLUDED,
-    JOINS_ANYWAY,
-    NEEDS_A_PERSON,
     exclude_each_other,
     is_in_plan,
     refusals,
@@ -60,7 +58,7 @@ def _open(
     incident = _new(draft, playbook, target, when, assumed=assumed)
     if refused:
         by_exclusion = [each for each in refused if each.guard == EXCLUDED]
-        stopped = any(each.guard not in JOINS_ANYWAY for each in refused)
+        stopped = any(not each.lets_join for each in refused)
         by_itself = playbook.guards.autonomy is Autonomy.AUTO
         if by_exclusion and not stopped and by_itself and is_in_plan(draft, playbook):
             join(draft, incident, when.seen, by_exclusion[0].sentence)
@@ -166,7 +164,7 @@ def _block(
 
 def _news(refused: tuple[Refused, ...], watch: Watch) -> bool:
     """Whether a guard that only a person can answer for stands in the way, and did not before."""
-    return any(each.guard in NEEDS_A_PERSON and each.key not in watch.refusals for each in refused)
+    return any(each.needs_a_person and each.key not in watch.refusals for each in refused)
 
 
 def _losers(playbook: Playbook, later: list[_Wish]) -> tuple[Loser, ...]:

@@ -14,6 +14,10 @@ class Refused:
     guard: str
     key: str
     sentence: str
+    lets_join: bool = False
+    """It does not keep a playbook from joining a change that is in the plan already."""
+    needs_a_person: bool = False
+    """What it stops stays unhealed unless somebody looks."""
 
     def as_refusal(self) -> Refusal:
         return Refusal(self.guard, self.sentence)
