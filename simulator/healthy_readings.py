@@ -22,6 +22,10 @@ Numbers = NDArray[np.float64]
 WEEK_S = 604_800
 DAY_S = 86_400
 LEAST_REQUESTS = 20
+LOOK_EVERY_S = 10
+ALARM_LASTS_S = 600.0
+"""Of the detector against the control: evidence drains within its window of clicks."""
+FALSE_DRIFT_LASTS_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,18 @@ class HealthyService:
     pause_s: float = 2.0
     ctr: float = 0.05
     feature_every_s: float = 5.0
+    control_share: float = 0.02
+    """Of requests, to the fallback; all others are the primary's."""
+    default_share: float = 0.003
+    unknown_share: float = 0.05
+    """Of requests by users of whom a feature group knows nothing yet."""
+    hit_share: float = 0.3
+    cost_per_1000: float = 0.05
+    queued_s: float = 0.003
+    false_actions_per_s: float = 1.0 / (60 * 86_400)
+    """What detectors whose rate of false alarms is a setting err at: the default of 1 per 60 d."""
+    false_drift_per_day: float = 0.2
+    """Measured, where the setting allows one a day."""
 
 
 class HealthyReadings:
@@ -122,19 +138,81 @@ def _enough(values: Numbers, sample: Numbers, least: float = LEAST_REQUESTS) -> 
 
 
 def _bad_share(second: _Second, key: SignalKey) -> Numbers:
+    """The fallback answers from memory: it is neither busy nor paused."""
     service = second.service
+    if dict(key.labels).get("arm") == "fallback":
+        few = second.random.binomial(second.requests.astype(np.int64), service.control_share)
+        return _share(second, key, service.bad_share, few)
     share = service.bad_share * np.exp(0.5 * (second.load - 1.0) + second.paused)
-    bad = second.random.binomial(second.requests.astype(np.int64), np.minimum(share, 1.0))
+    return _share(second, key, np.minimum(share, 1.0), second.requests.astype(np.int64))
+
+
+def _share(
+    second: _Second, key: SignalKey, chance: Numbers | float, trials: NDArray[np.int64]
+) -> Numbers:
+    found = second.random.binomial(trials, chance)
+    sample = _over(trials.astype(np.float64), key.window_s)
+    return _enough(_over(found.astype(np.float64), key.window_s) / np.maximum(sample, 1.0), sample)
+
+
+def _of_requests(chance: Callable[[HealthyService], float]) -> Callable[..., Numbers]:
+    def made(second: _Second, key: SignalKey) -> Numbers:
+        return _share(second, key, chance(second.service), second.requests.astype(np.int64))
+
+    return made
+
+
+def _cost(second: _Second, key: SignalKey) -> Numbers:
+    """Processors cost more by the request when they are busy; nothing else is paid."""
+    service = second.service
+    each = service.cost_per_1000 * np.exp(0.1 * (second.load - 1.0) + 0.2 * second.paused)
     sample = _over(second.requests, key.window_s)
-    return _enough(_over(bad.astype(np.float64), key.window_s) / np.maximum(sample, 1.0), sample)
+    return _enough(_over(each * second.requests, key.window_s) / np.maximum(sample, 1.0), sample)
+
+
+def _queued(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    """How long the oldest waits when replicas report."""
+    mean_s = second.service.queued_s * np.exp(second.load - 1.0 + 2.0 * second.paused)
+    return second.random.exponential(mean_s)
+
+
+def _rarity(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    """A calibrated scorer's rates are uniform over its looks, which are taken as independent."""
+    looks = second.random.random(second.load.size // LOOK_EVERY_S + 1) / LOOK_EVERY_S
+    return np.repeat(looks, LOOK_EVERY_S)[: second.load.size]
+
+
+def _alarms(second: _Second, per_s: float, lasts_s: float) -> Numbers:
+    """1 while an alarm stands that is false, of exponential length."""
+    found = np.zeros(second.load.size)
+    starts = np.flatnonzero(second.random.random(second.load.size) < per_s)
+    for start, lasts in zip(starts, second.random.exponential(lasts_s, starts.size), strict=True):
+        found[start : start + 1 + int(lasts)] = 1.0
+    return found
+
+
+def _below_control(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    return _alarms(second, second.service.false_actions_per_s, ALARM_LASTS_S)
+
+
+def _shifted(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    return _alarms(second, second.service.false_drift_per_day / DAY_S, FALSE_DRIFT_LASTS_S)
 
 
 def _latency_p95(second: _Second, key: SignalKey) -> Numbers:
+    return _latency(second, key, 0.95, 1.645)
+
+
+def _latency_p99(second: _Second, key: SignalKey) -> Numbers:
+    return _latency(second, key, 0.99, 2.326)
+
+
+def _latency(second: _Second, key: SignalKey, quantile: float, level: float) -> Numbers:
     """The true quantile, and the error of a sample's: its density there, once per second."""
-    service, level = second.service, 1.645
+    service = second.service
     density = np.exp(-level * level / 2.0) / np.sqrt(2.0 * np.pi)
     true = level * service.latency_spread + 0.15 * (second.load - 1.0) + second.paused
-    error = service.latency_spread * np.sqrt(0.95 * 0.05) / density
+    error = service.latency_spread * np.sqrt(quantile * (1.0 - quantile)) / density
     noise = second.random.standard_normal(true.size) * np.sqrt(second.requests) * error
     sample = _over(second.requests, key.window_s)
     shown = _over(true * second.requests + noise, key.window_s) / np.maximum(sample, 1.0)
@@ -164,11 +242,6 @@ def _feature_age(second: _Second, key: SignalKey) -> Numbers:
     return _enough(age, _over(second.requests, key.window_s))
 
 
-def _nothing_shifted(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
-    """Healthy inputs do not shift; how often the monitor errs is its own setting."""
-    return np.zeros(second.load.size)
-
-
 _MADE: dict[str, Callable[[_Second, SignalKey], Numbers]] = {
     "arm_bad": _bad_share,
     "arm_latency_ms.p95": _latency_p95,
@@ -176,5 +249,13 @@ _MADE: dict[str, Callable[[_Second, SignalKey], Numbers]] = {
     "request_rate_per_s": _request_rate,
     "source.silent_s": _silence,
     "feature_age_s.p95": _feature_age,
-    "drift.shifted_features": _nothing_shifted,
+    "drift.shifted_features": _shifted,
+    "arm_latency_ms.p99": _latency_p99,
+    "default_rate": _of_requests(lambda service: service.default_share),
+    "not_found_rate": _of_requests(lambda service: service.unknown_share),
+    "cache_hit_rate": _of_requests(lambda service: service.hit_share),
+    "cost_per_1000": _cost,
+    "oldest_queued_s": _queued,
+    "ctr.below_control": _below_control,
+    "anomaly(confidence.margin_p50)": _rarity,
 }

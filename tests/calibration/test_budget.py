@@ -16,6 +16,7 @@ from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
 from simulator.healthy_readings import WEEK_S, HealthyReadings, HealthyService
 
+SHIPPED = Path(__file__).parents[2] / "playbooks"
 SEED = 20_262
 RULE = """\
 version: 1
@@ -96,3 +97,12 @@ def test_the_same_seed_is_the_same_week() -> None:
 def test_a_signal_it_cannot_make_is_refused() -> None:
     with pytest.raises(KeyError, match="accepted"):
         HealthyReadings(HealthyService(), 1).week([SignalKey("ctr")], 100)
+
+
+def test_every_signal_that_the_shipped_rules_read_can_be_made() -> None:
+    settings = Settings()
+    shipped = load_playbooks(SHIPPED, settings, catalogue_of(settings))
+    keys = keys_of(shipped, settings.for_judge(catalogue_of(settings)))
+    found = HealthyReadings(HealthyService(), SEED).week(keys, 2_000).series
+    assert found.keys() == keys
+    assert all(np.isfinite(values).any() for values in found.values())
