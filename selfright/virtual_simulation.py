@@ -22,6 +22,7 @@ from selfright.running_stack import SETTINGS_FILE, write_run_settings
 from selfright.terminal import progress_console
 from simulator.report.report import report_on, report_to_document
 from simulator.report.tables import rendered
+from simulator.report.verdict import verdict
 from simulator.scenario.loading import scenario_from_file
 from simulator.scenario.model import Scenario
 
@@ -129,7 +130,7 @@ def show_outcome(outcome: Outcome, as_json: bool) -> None:
         typer.echo(json.dumps(document, indent=2))
         return
     console = Console(highlight=False)
-    console.print(rendered(report))
+    console.print(rendered(report, with_verdict=not outcome.judged))
     for judged in outcome.judged:
         mark, style = ("\u2713", "green") if judged.met else ("\u2717", "bold red")
         console.print(Text(f"{mark} {judged.sentence}", style=style))
@@ -138,6 +139,10 @@ def show_outcome(outcome: Outcome, as_json: bool) -> None:
     for broken in outcome.broken:
         said = f"invariant broken at {_after_s(outcome, broken.at_s):.1f} s: "
         console.print(Text(f"{said}{broken.invariant}: {broken.sentence}", style="bold red"))
+    if outcome.judged:
+        met = [judged.met for judged in outcome.judged]
+        good, summed_up = verdict(report, met, len(outcome.broken))
+        console.print(Text(summed_up, style="bold green" if good else "bold red"))
 
 
 def judgement(outcome: Outcome) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from simulator.report.picture import as_svg
 from simulator.report.report import report_on
 from simulator.report.story import Story
 from simulator.report.tables import cells_of_phases
+from simulator.report.verdict import verdict
 
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #24292f; }
@@ -60,19 +61,9 @@ def as_html(story: Story) -> str:
 
 
 def _verdict(story: Story) -> str:
-    report = report_on(story.evidence)
-    unmet = sum(not judged.met for judged in story.judged)
-    good = not unmet and not story.broken if story.judged else report.passed
-    parts = [f"{report.availability:.3%} of {report.requests:,} requests got a valid slate"]
-    if story.judged:
-        met = len(story.judged) - unmet
-        parts.append(f"{met} of {len(story.judged)} expectations met")
-    elif report.healings:
-        parts.append("healed" if report.healed else "not healed")
-    if story.broken:
-        parts.append(f"{len(story.broken)} invariants broken")
-    word, style = ("Passed", "good") if good else ("Failed", "bad")
-    return f'<p class="verdict {style}">{word}: {escape("; ".join(parts))}</p>'
+    met = [judged.met for judged in story.judged]
+    good, said = verdict(report_on(story.evidence), met, len(story.broken))
+    return f'<p class="verdict {"good" if good else "bad"}">{escape(said)}</p>'
 
 
 def _expected(story: Story) -> str:

@@ -14,7 +14,7 @@ from simulator.report.report import AVAILABILITY_GOAL, Report
 MAXIMUM_MS = LATENCY_MS.maximum
 
 
-def rendered(report: Report) -> RenderableType:
+def rendered(report: Report, *, with_verdict: bool = True) -> RenderableType:
     """Phases, healing times, decisions, what went wrong, verdict."""
     parts: list[RenderableType] = [_phases_table(report.phases)]
     if report.healings:
@@ -23,7 +23,8 @@ def rendered(report: Report) -> RenderableType:
     if report.decisions:
         parts.append(_decisions_table(report))
     parts.extend(Text(line, style="yellow") for line in _troubles(report))
-    parts.append(_verdict(report))
+    if with_verdict:
+        parts.append(_verdict(report))
     return Group(*parts)
 
 
