@@ -42,8 +42,9 @@ class Incident:
         return self.last_phase in ENDED_WELL
 
 
-def incidents(evidence: Evidence) -> list[Incident]:
-    """Incidents opened during the run, oldest first."""
+def incidents(evidence: Evidence, *, joined: bool = False) -> list[Incident]:
+    """Incidents opened during the run, oldest first; ``joined``: also those that joined another."""
+    begins = _BEGINS if joined else {"opened"}
     by_id: dict[str, list[Document]] = {}
     for record in evidence.decisions:
         if record.get("incident"):
@@ -51,31 +52,39 @@ def incidents(evidence: Evidence) -> list[Incident]:
     return [
         _incident(evidence, name, records)
         for name, records in by_id.items()
-        if any(record["phase"] == "opened" for record in records)
+        if any(record["phase"] in begins for record in records)
     ]
 
 
 def _incident(evidence: Evidence, name: str, records: list[Document]) -> Incident:
-    opened = next(record for record in records if record["phase"] == "opened")
+    opened = next(record for record in records if record["phase"] in _BEGINS)
     acts = [
         (evidence.public_at_s(record), actions_of(record))
         for record in records
         if record["phase"] == "acting" and record.get("enforced", True)
     ]
     held_s = [c["held_s"] for c in opened.get("conditions", ()) if c["met"] == "met"]
-    phases = [record for record in records if record["phase"] in _PHASES]
+    life = [(float(r["at_s"]), p) for r in records if (p := _phase(r["phase"])) is not None]
     return Incident(
         id=name,
         playbook=opened.get("playbook") or "",
         opened_at_s=opened["at_s"],
         breach_at_s=opened["at_s"] - max(held_s, default=0.0),
         published_at_s=min((at_s for at_s, _ in acts), default=None),
-        last_phase=phases[-1]["phase"],
-        last_at_s=phases[-1]["at_s"],
-        life=tuple((float(record["at_s"]), record["phase"]) for record in phases),
+        last_phase=life[-1][1],
+        last_at_s=life[-1][0],
+        life=tuple(life),
         held_at_s=opened["at_s"] - min(held_s, default=0.0),
         acts=tuple(acts),
     )
 
 
 _PHASES = frozenset(phase.value for phase in Phase)
+_BEGINS = frozenset({"opened", "joined"})
+
+
+def _phase(said: str) -> str | None:
+    """The phase an incident is in after such a record; None: that of before. Who joins holds."""
+    if said == "joined":
+        return Phase.HOLDING.value
+    return said if said in _PHASES else None

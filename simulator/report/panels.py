@@ -128,9 +128,12 @@ def served_shares(axis: Axes, evidence: Evidence) -> None:
 
 
 def lanes(evidence: Evidence) -> list[Lane]:
-    """Incidents by playbook, those at one time below each other."""
+    """Incidents by playbook, those at one time below each other.
+
+    Those that only joined are there too: the last one to leave returns the traffic.
+    """
     found: list[Lane] = []
-    for incident in incidents(evidence):
+    for incident in incidents(evidence, joined=True):
         for name, lane in found:
             if name == incident.playbook and _end_s(lane[-1], evidence) <= incident.opened_at_s:
                 lane.append(incident)

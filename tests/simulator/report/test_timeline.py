@@ -13,7 +13,9 @@ from matplotlib.text import Text
 from controller.errors import BadInput
 from simulator.report.evidence import Evidence
 from simulator.report.exchanges import Exchanges
+from simulator.report.incidents import incidents
 from simulator.report.page import as_html
+from simulator.report.panels import lanes
 from simulator.report.picture import as_png
 from simulator.report.story import Story
 from simulator.report.timeline import write_story
@@ -90,3 +92,17 @@ def test_incidents_and_actions_that_find_no_room_are_counted(
     assert not [text for text in texts if text.startswith("and ")]
     as_png(replace(story, evidence=crowded))
     assert {"and 4 more incidents", "and 4 more actions"} <= set(texts)
+
+
+def test_whoever_joined_and_returns_the_traffic_has_a_lane(story: Story) -> None:
+    opened = next(r for r in story.evidence.records if r["phase"] == "opened")
+    told = [("joined", 0.0), ("returning", 5.0), ("recovered", 9.0)]
+    joiner = [
+        {**opened, "phase": phase, "at_s": opened["at_s"] + after_s}
+        | {"id": f"j-{phase}", "incident": "joiner-1", "playbook": "joiner"}
+        for phase, after_s in told
+    ]
+    seen = replace(story.evidence, records=[*story.evidence.records, *joiner])
+    (lane,) = [found for name, found in lanes(seen) if name == "joiner"]
+    assert [phase for _, phase in lane[0].life] == ["holding", "returning", "recovered"]
+    assert [each.playbook for each in incidents(seen)].count("joiner") == 0, "it opened nothing"
