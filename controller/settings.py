@@ -327,6 +327,10 @@ class Settings(_Strict):
                 for name, spec in catalogue.specs.items()
                 if spec.maximum is not None
             },
+            concurrent_signals=tuple(
+                name for name, spec in catalogue.specs.items() if spec.compares_arms
+            ),
+            drift_signals=tuple(name for name, spec in catalogue.specs.items() if spec.is_drift),
             adoption_timeout_s=self.adoption_timeout_s,
             approval_expires_s=self.approval_expires_s,
             oscillation_limit=self.oscillation_limit,

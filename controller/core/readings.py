@@ -41,6 +41,8 @@ class SignalSpec:
     """Only requests a user waited for feed it (so probes can never fill its sample)."""
     is_drift: bool = False
     """Drift alone may retrain, evaluate or notify; it never routes."""
+    compares_arms: bool = False
+    """One arm against another over the same time, so that what happens to both cancels out."""
 
 
 class _Hashed:

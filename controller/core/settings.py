@@ -39,6 +39,10 @@ class JudgeSettings:
     """Signal name to its default window, so that an unwindowed condition finds its reading."""
     signal_maxima: Mapping[str, float] = field(default_factory=dict)
     """Signal name to the largest value it can show; sentences then say ``> max``."""
+    concurrent_signals: tuple[str, ...] = ()
+    """Signals that compare two arms over the same time."""
+    drift_signals: tuple[str, ...] = ()
+    """Signals of drift: of minutes, and the same wherever the traffic goes."""
     adoption_timeout_s: float = 10.0
     approval_expires_s: float = 3600.0
     oscillation_limit: int = 6
@@ -73,6 +77,8 @@ def settings_to_document(settings: JudgeSettings) -> dict[str, Any]:
         "label_values": {name: list(values) for name, values in settings.label_values.items()},
         "default_windows_s": dict(settings.default_windows_s),
         "signal_maxima": dict(settings.signal_maxima),
+        "concurrent_signals": list(settings.concurrent_signals),
+        "drift_signals": list(settings.drift_signals),
         "adoption_timeout_s": settings.adoption_timeout_s,
         "approval_expires_s": settings.approval_expires_s,
         "oscillation_limit": settings.oscillation_limit,
@@ -88,6 +94,8 @@ def settings_from_document(document: Mapping[str, Any]) -> JudgeSettings:
     plain = dict(document)
     plain["arms"] = {name: ArmSettings(**arm) for name, arm in document["arms"].items()}
     plain["label_values"] = {n: tuple(v) for n, v in document["label_values"].items()}
+    for kind in ("concurrent_signals", "drift_signals"):
+        plain[kind] = tuple(document.get(kind, ()))
     if "limits" in document:
         plain["limits"] = decode(Limits, document["limits"])
     if "approvers" in document:

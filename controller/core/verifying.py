@@ -9,6 +9,7 @@ from controller.core.acting import act, rung_text
 from controller.core.budgets import over_budget
 from controller.core.conditions import TOLERANCE, Truth
 from controller.core.draft import Draft
+from controller.core.evidence import compares_arms, fault_goes_on
 from controller.core.guards import (
     beyond_safety,
     budget,
@@ -100,12 +101,13 @@ def _judge(
 ) -> Expectation:
     if expectation.outcome != "pending":
         return expectation
-    evaluation = view.expects.get(expectation.move)
-    if evaluation is not None and evaluation.truth is Truth.MET:
-        # True before anything was done proves nothing about what was done.
-        outcome: Outcome = "unproven" if expectation.already_met else "passed"
-        return replace(expectation, outcome=outcome)
     adopted_at_s = incident.adopted_at_s if incident.adopted_at_s is not None else draft.at_s
+    evaluation = view.expects.get(expectation.move)
+    if evaluation is not None and evaluation.truth is Truth.MET and move.expect is not None:
+        goes_on = fault_goes_on(view.when, adopted_at_s, draft.settings)
+        shown = goes_on or compares_arms(move.expect, draft.settings)
+        passed = shown and not expectation.already_met
+        return replace(expectation, outcome="passed" if passed else "unproven")
     if draft.at_s > adopted_at_s + move.within_s + TOLERANCE:
         return replace(expectation, outcome="failed")
     return expectation
@@ -116,8 +118,10 @@ def _said(move: Move, expectation: Expectation) -> str:
     match expectation.outcome:
         case "passed":
             return f"passed: {text}"
-        case "unproven":
+        case "unproven" if expectation.already_met:
             return f"unproven, it was true before acting: {text}"
+        case "unproven":
+            return f"unproven, met, but the fault may have ended by itself: {text}"
         case _:
             return f"failed, not seen within {duration(move.within_s)}: {text}"
 

@@ -47,6 +47,8 @@ SIGNALS: Mapping[str, SignalKey] = {
     "errors": SignalKey("arm_bad", PRIMARY, 5.0),
     "recent_age": SignalKey("feature.age_s", (("feature_group", "user_recent"),), 5.0),
     "hour_age": SignalKey("feature.age_s", (("feature_group", "item_hour"),), 5.0),
+    "below_control": SignalKey("ctr.below_control", PRIMARY, 0.0),
+    "slow_minutes": SignalKey("arm_latency_ms.p95", PRIMARY, 60.0),
 }
 QUIET: Mapping[str, float | str] = {
     "p95": 50.0,
@@ -55,6 +57,8 @@ QUIET: Mapping[str, float | str] = {
     "errors": 0.0,
     "recent_age": 1.0,
     "hour_age": 1.0,
+    "below_control": 0.0,
+    "slow_minutes": 50.0,
 }
 SETTINGS = JudgeSettings(
     service="recommender",
@@ -73,6 +77,8 @@ SETTINGS = JudgeSettings(
         "feature.age_s": 5.0,
     },
     signal_maxima={"arm_latency_ms.p95": 60_000.0},
+    concurrent_signals=("ctr.below_control",),
+    drift_signals=("drift.shifted_features",),
 )
 
 
@@ -90,9 +96,16 @@ def _comparison(
     key = SIGNALS[name]
     unit = {"p95": "ms", "degraded": "share", "errors": "share"}.get(name, "count")
     span = f" for {for_s:g}s" if for_s else ""
+    window_s = key.window_s if name == "slow_minutes" else None
     text = f"{SignalKey(key.name, key.labels)} {op} {threshold:g}{span}"
     return Comparison(
-        Quantity(key.name, key.labels), op, threshold, unit, for_s, text, no_data=no_data
+        Quantity(key.name, key.labels, window_s),
+        op,
+        threshold,
+        unit,
+        for_s,
+        text,
+        no_data=no_data,
     )
 
 

@@ -52,6 +52,7 @@ BELOW_CONTROL = SignalSpec(
     "1 while the arm is surely clicked less than the concurrent control, else 0; false at most as "
     "often as false_actions says",
     users_only=True,
+    compares_arms=True,
 )
 
 

@@ -1,0 +1,33 @@
+"""Whether an expectation that came true says that the action helped, or only that time passed.
+
+What is bad enough to act on is mostly better later, whatever was done (regression to the mean:
+Barnett et al., International Journal of Epidemiology 34, 2005). So before and after prove nothing.
+Two things do: the fault is still there, as probes and the arm's own attempts show, and what was
+expected holds nevertheless; or the expectation itself compares two arms over the same time.
+"""
+
+from __future__ import annotations
+
+from controller.core.conditions import TOLERANCE, Evaluation, Truth, comparisons
+from controller.core.playbook import Condition
+from controller.core.settings import JudgeSettings
+
+
+def fault_goes_on(when: Evaluation, adopted_at_s: float, settings: JudgeSettings) -> bool:
+    """Whether ``when`` is met by ok readings, of windows that begin after the plan was adopted.
+
+    Drift may be older: its windows are long, and no plan changes what the world asks.
+    """
+    since_then = all(
+        look.reading.window_start_s >= adopted_at_s - TOLERANCE
+        for look in when.looks
+        if look.reading is not None and look.leaf.quantity.signal not in settings.drift_signals
+    )
+    return since_then and when.evidence is Truth.MET
+
+
+def compares_arms(condition: Condition, settings: JudgeSettings) -> bool:
+    """Whether every comparison in it sets an arm against another over the same time."""
+    return all(
+        leaf.quantity.signal in settings.concurrent_signals for leaf in comparisons(condition)
+    )
