@@ -215,22 +215,27 @@ def _is_flip(draft: Draft, claim: Claim) -> bool:
 
 def _expectations(draft: Draft, moves: list[tuple[int, Move]]) -> tuple[Expectation, ...]:
     """What is expected of the rung, and whether it was true before anything was done."""
-    sight = Sight(draft.readings, draft.settings, None, NoData.HOLD, may_assume=False)
     found = []
     for place, move in moves:
         if move.expect is not None:
-            now = evaluate(_without_spans(move.expect), (), sight)
+            now = evaluate(without_spans(move.expect), (), sight_now(draft))
             found.append(Expectation(place, now.truth is Truth.MET))
     return tuple(found)
 
 
-def _without_spans(condition: Condition) -> Condition:
+def sight_now(draft: Draft) -> Sight:
+    """This tick alone, whatever was before; nothing unknown counts as met."""
+    return Sight(draft.readings, draft.settings, None, NoData.HOLD, may_assume=False)
+
+
+def without_spans(condition: Condition) -> Condition:
+    """The condition as of one tick: nothing has to have held for a time."""
     match condition:
         case Comparison():
             return replace(condition, for_s=0.0, for_ticks=0, times=0)
         case Not():
-            return Not(_without_spans(condition.condition))
+            return Not(without_spans(condition.condition))
         case All():
-            return All(tuple(_without_spans(each) for each in condition.conditions))
+            return All(tuple(without_spans(each) for each in condition.conditions))
         case AnyOf():
-            return AnyOf(tuple(_without_spans(each) for each in condition.conditions))
+            return AnyOf(tuple(without_spans(each) for each in condition.conditions))

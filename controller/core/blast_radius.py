@@ -44,7 +44,7 @@ def beyond_reach(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
 def _into_a_drained_arm(held: Sequence[Claim], wanted: Sequence[Claim]) -> list[Refused]:
     found = []
     for claim in wanted:
-        because = next((h for h in held if h.source == claim.target and _drains(h)), None)
+        because = next((h for h in held if h.source == claim.target and _loses(h)), None)
         if because is not None:
             sentence = f"{because.owner} drains {claim.target}, which this would move traffic to"
             found.append(
@@ -92,7 +92,12 @@ def _healthy(draft: Draft, routes: Sequence[Claim]) -> frozenset[str]:
 
 
 def _drains(claim: Claim) -> bool:
-    return not claim.where and drained_share(claim) >= DRAINED
+    return _loses(claim) and drained_share(claim) >= DRAINED
+
+
+def _loses(claim: Claim) -> bool:
+    """Whether its arm is given less than its baseline, for everybody."""
+    return not claim.where and drained_share(claim) > 0.0
 
 
 def _another_region(draft: Draft, held: Sequence[Claim], wanted: Sequence[Claim]) -> list[Refused]:

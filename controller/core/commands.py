@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from controller.core.acting import act
+from controller.core.acting import act, sight_now, without_spans
 from controller.core.actions import BUDGET_CLASSES, PEOPLE
 from controller.core.approvals import carry_out_promotion, withdraw
 from controller.core.approvers import DEFAULT, MODELS, not_an_approver
 from controller.core.claims import Claim
+from controller.core.conditions import Truth, evaluate
 from controller.core.draft import Draft
 from controller.core.facts import Operator
-from controller.core.guards import beyond_safety, frozen, rung_refusals
+from controller.core.guards import against_approved
 from controller.core.phases import Event, Phase, follow
 from controller.core.playbook import Move
-from controller.core.state import COMMANDS_LIMIT, OVERRIDES_LIMIT, Approval
+from controller.core.state import COMMANDS_LIMIT, FREEZES_LIMIT, OVERRIDES_LIMIT, Approval
 from controller.core.track_record import REJECTED
 from controller.core.wording import percent
 
@@ -71,16 +72,15 @@ def _approve(draft: Draft, command: Operator) -> str:
     if incident is None or incident.phase is not Phase.OPENED:
         raise CommandRefused(f"incident {approval.incident} no longer waits for it")
     playbook = incident.playbook
-    stopped = frozen(draft.state, playbook.name, incident.id)
-    against = (
-        *rung_refusals(draft, playbook, 0, assumed=incident.assumed),
-        *beyond_safety(draft, playbook.rungs[0]),
-    )
-    reasons = [each.sentence for each in (stopped, *against) if each is not None]
+    now = evaluate(without_spans(playbook.when), (), sight_now(draft))
+    seen = "; ".join(each.sentence for each in now.seen)
+    reasons = [each.sentence for each in against_approved(draft, incident)]
+    if now.evidence is Truth.NOT_MET:
+        reasons.append(f"its `when` is not met now, there is nothing to act on: {seen}")
     if reasons:
         raise CommandRefused("; ".join(reasons))
     withdraw(draft, approval)
-    act(draft, incident, Event.APPROVE, 0, ())
+    act(draft, incident, Event.APPROVE, 0, now.seen)
     return "approved"
 
 
@@ -100,6 +100,9 @@ def _freeze(draft: Draft, command: Operator) -> str:
     known = {"all", "promotions", *_playbook_names(draft)}
     if what not in known:
         raise CommandRefused(f"what can be frozen is {', '.join(sorted(known))}")
+    marks = {(mark.what, mark.who) for mark in draft.state.freezes}
+    if len(marks | {(what, command.who)}) > FREEZES_LIMIT:
+        raise CommandRefused(f"{FREEZES_LIMIT} things are frozen already; thaw one first")
     draft.freeze(what, command.who, until_s, "by a person")
     lasts = "until thawed" if until_s is None else f"for {until_s - draft.at_s:g} s"
     return f"{what} is frozen {lasts}"

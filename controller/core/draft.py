@@ -171,9 +171,15 @@ class Draft:
         )
 
     def freeze(self, what: str, who: str, until_s: float | None, why: str) -> None:
-        others = [each for each in self.state.freezes if each.what != what]
+        """Freeze, or freeze anew. Whoever else froze the same keeps their own mark and its end.
+
+        Beyond the limit a mark that ends by itself gives way: no guard lifts what a person froze.
+        """
+        kept = [each for each in self.state.freezes if (each.what, each.who) != (what, who)]
+        if len(kept) >= FREEZES_LIMIT:
+            kept.remove(next((each for each in kept if each.until_s is not None), kept[0]))
         mark = FreezeMark(what, who, self.at_s, until_s, why)
-        self.state = replace(self.state, freezes=(*others, mark)[-FREEZES_LIMIT:])
+        self.state = replace(self.state, freezes=(*kept, mark))
 
     def finish(self) -> tuple[JudgeState, Plan | None, tuple[Record, ...]]:
         """The commit: records, plan and state together, or none of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from controller.core.actions import GROUPS, arms_of, claim_of, is_protective, work_of
 from controller.core.blast_radius import beyond_reach
@@ -11,6 +12,7 @@ from controller.core.claims import drained_share, drains_same_arm
 from controller.core.draft import Draft, active_claims
 from controller.core.head_room import short_of_head_room
 from controller.core.playbook import Move, Notify, Playbook, Route
+from controller.core.records import SeenCondition
 from controller.core.refusal import Refused
 from controller.core.state import INCIDENTS_LIMIT, Incident, JudgeState, Ledger
 from controller.core.wording import duration
@@ -37,6 +39,21 @@ def refusals(
     return tuple(each for each in found if each is not None)
 
 
+def against_approved(draft: Draft, incident: Incident) -> tuple[Refused, ...]:
+    """Every guard against what a person approved, but for the cooldown that asking started."""
+    playbook = incident.playbook
+    moves = playbook.rungs[0] if playbook.rungs else ()
+    found = (
+        frozen(draft.state, playbook.name, incident.id),
+        budget(draft, playbook),
+        *excluded(draft.state, playbook),
+        *rung_refusals(draft, playbook, 0, assumed=incident.assumed),
+        *over_budget(draft, moves),
+        *beyond_safety(draft, moves),
+    )
+    return tuple(each for each in found if each is not None)
+
+
 def beyond_safety(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
     """What no playbook and no approval may do: reach too far, or load an arm beyond its limit."""
     return (*beyond_reach(draft, moves), *short_of_head_room(draft, moves))
@@ -55,6 +72,27 @@ def frozen(state: JudgeState, what: str, but_for: str = "") -> Refused | None:
             sentence = f"{claim.source} is frozen by {claim.owner}"
             return Refused("freeze", f"freeze {claim.source} {claim.owner}", sentence)
     return None
+
+
+def wait_for(
+    draft: Draft,
+    incident: Incident,
+    what: str,
+    refused: Refused,
+    conditions: tuple[SeenCondition, ...],
+) -> None:
+    """An open incident may not do ``what`` now: say so once, page if only a person can help."""
+    if incident.refusals == (refused.key,):
+        return
+    waiting = replace(incident, refusals=(refused.key,))
+    said = f"{incident.id} may not {what} now: {refused.sentence}"
+    draft.put(waiting)
+    if refused.needs_a_person:
+        playbook = incident.playbook
+        draft.page(said, owner=incident.id, to=playbook.owner, playbook=playbook.name)
+    draft.record(
+        "blocked", said, incident=waiting, conditions=conditions, guards=(refused.as_refusal(),)
+    )
 
 
 def cooldown(draft: Draft, playbook: Playbook, target: str | None) -> Refused | None:

@@ -1,39 +1,46 @@
 """Law 10: no move onto an arm without head-room.
 
-Predicted utilization = (what reaches the target now + what would be moved) / its capacity, where
-capacity = throughput / (1 - head_room), by the utilization law the monitor learns it with.
+Predicted utilization = the rate that will reach the target / its capacity, where capacity =
+throughput / (1 - head_room), by the utilization law the monitor learns it with. Readings are behind
+what was just decided, so the rate is the larger of two: what reaches the target now and what is to
+be moved; and the target's share of the users in the plan as it would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from controller.core.draft import Draft
+from controller.core.actions import claim_of
+from controller.core.claims import Claim
+from controller.core.draft import Draft, active_claims
+from controller.core.plan_fold import routed_shares
 from controller.core.playbook import Move, Route
-from controller.core.readings import ReadingState, SignalKey
+from controller.core.readings import Labels, ReadingState, SignalKey
 from controller.core.refusal import Refused
 from controller.core.wording import percent
 
 HEAD_ROOM = "head_room"
 ARM_RATE = "arm_rate_per_s"
 ARM_BAD = "arm_bad"
+USER_RATE = "request_rate_per_s"
 
 
 def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
-    """The routes whose target would be loaded beyond the limit. Unknown is not refused here."""
+    """The targets these routes together would load beyond the limit. Unknown refuses nothing."""
     limit = draft.settings.limits.most_utilization
+    routes = _routes(draft, [move.action for move in moves])
     found = []
-    for move in moves:
-        action = move.action
-        if not isinstance(action, Route):
-            continue
-        utilization = utilization_after(draft, action.source, action.target, action.share)
+    for target in dict.fromkeys(route.target for route in routes):
+        utilization = utilization_after(draft, target, routes)
         if utilization is not None and utilization > limit:
+            onto = (route for route in routes if route.target == target)
+            what = " and ".join(f"{percent(each.share)} of {each.source}" for each in onto)
             sentence = (
-                f"{action.target} would be {percent(round(utilization, 3))} utilized with "
-                f"{percent(action.share)} of {action.source} on it, at most {percent(limit)} may be"
+                f"{target} would be {percent(round(utilization, 3))} utilized with "
+                f"{what} on it, at most {percent(limit)} may be"
             )
-            key = f"head-room {action.target}"
+            key = f"head-room {target}"
             found.append(Refused("head-room", key, sentence, lets_join=True, needs_a_person=True))
     return tuple(found)
 
@@ -43,37 +50,72 @@ def is_unknown(draft: Draft, action: Route) -> bool:
     arm = draft.settings.arms.get(action.target)
     if arm is not None and arm.in_process and arm.capacity_per_s is None:
         return False  # it has no replicas to overload: it answers from the router's memory
-    return utilization_after(draft, action.source, action.target, action.share) is None
+    return utilization_after(draft, action.target, _routes(draft, [action])) is None
 
 
 def bad_share(draft: Draft, arm: str) -> float | None:
     """Of the attempts at the arm, those that failed or were late; None where it is not `ok`."""
-    return _ok(draft, ARM_BAD, arm)
+    return _ok(draft, ARM_BAD, _of(arm))
 
 
-def utilization_after(draft: Draft, source: str, target: str, share: float) -> float | None:
-    """0 to 1 and more; None where one of the readings it takes is not `ok`."""
-    rate = _ok(draft, ARM_RATE, target)
-    moved = _ok(draft, ARM_RATE, source)
+def utilization_after(draft: Draft, target: str, routes: Sequence[Claim]) -> float | None:
+    """0 to 1 and more, with these routes taking their share of what their sources get now.
+
+    None where one of the readings it takes is not `ok`.
+    """
+    rate = _ok(draft, ARM_RATE, _of(target))
     capacity_per_s = _capacity_per_s(draft, target, rate)
-    if capacity_per_s is None or moved is None:
+    moved = [_moved_per_s(draft, route) for route in routes if route.target == target]
+    if capacity_per_s is None or None in moved:
         return None
-    return ((rate or 0.0) + moved * share) / capacity_per_s
+    soon = (rate or 0.0) + sum(each for each in moved if each is not None)
+    return max(soon, _planned_per_s(draft, target, routes)) / capacity_per_s
+
+
+def _planned_per_s(draft: Draft, target: str, routes: Sequence[Claim]) -> float:
+    """Of the users there are now, those the plan would send to the target; 0 where it is not known.
+
+    A route that is under way in stages counts in full. One `where` a segment is left to the
+    readings: how large the segment is, the judge does not know.
+    """
+    held = (claim for claim in active_claims(draft.state) if claim.kind == "route")
+    whole = [replace(claim, granted=1.0) for claim in (*held, *routes) if not claim.where]
+    base = {name: arm.share for name, arm in draft.baseline.arms.items()}
+    shares, _ = routed_shares(base, whole, draft.baseline.control_arm)
+    return (_ok(draft, USER_RATE) or 0.0) * shares.get(target, 0.0)
+
+
+def _routes(draft: Draft, actions: Iterable[object]) -> list[Claim]:
+    return [
+        claim
+        for action in actions
+        if isinstance(action, Route)
+        and (claim := claim_of(action, "", 0, draft.at_s, 0, 0)) is not None
+    ]
+
+
+def _moved_per_s(draft: Draft, route: Claim) -> float | None:
+    of_source = _ok(draft, ARM_RATE, _of(route.source))
+    return None if of_source is None else of_source * route.share
 
 
 def _capacity_per_s(draft: Draft, arm: str, rate: float | None) -> float | None:
     settings = draft.settings.arms.get(arm)
     if settings is not None and settings.capacity_per_s is not None:
         return settings.capacity_per_s
-    left = _ok(draft, HEAD_ROOM, arm)
+    left = _ok(draft, HEAD_ROOM, _of(arm))
     if left is None or not rate or left >= 1.0:
         return None
     return rate / (1.0 - left)
 
 
-def _ok(draft: Draft, signal: str, arm: str) -> float | None:
+def _of(arm: str) -> Labels:
+    return (("arm", arm),)
+
+
+def _ok(draft: Draft, signal: str, labels: Labels = ()) -> float | None:
     window_s = draft.settings.default_windows_s.get(signal, 0.0)
-    reading = draft.readings.get(SignalKey(signal, (("arm", arm),), window_s))
+    reading = draft.readings.get(SignalKey(signal, labels, window_s))
     if reading is None or reading.state is not ReadingState.OK:
         return None
     return reading.value

@@ -46,9 +46,22 @@ def apply_settings(draft: Draft) -> None:
         changed.append("cache_ttl_s")
     draft.record(
         "configured",
-        f"changed settings apply to {', '.join(changed) or 'the control arm'}",
+        f"changed settings apply to {', '.join(changed) or 'the control arm'}{_retargeted(draft)}",
         details={"changed": changed},
     )
+
+
+def _retargeted(draft: Draft) -> str:
+    """What open incidents route to an arm that is gone; their owners are told."""
+    arms, fallback = draft.baseline.arms, draft.baseline.control_arm
+    said = ""
+    for incident in draft.state.incidents:
+        gone = [c for c in incident.claims if c.kind == "route" and c.target not in arms]
+        for claim in gone:
+            now = f"{incident.id} routes to {fallback}, since there is no arm {claim.target} now"
+            draft.page(now, owner=incident.id, to=incident.playbook.owner)
+            said += f"; {now}"
+    return said
 
 
 @lru_cache(maxsize=8)

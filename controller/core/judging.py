@@ -53,11 +53,11 @@ def _progress(draft: Draft, incident: Incident, view: IncidentView, observed: Ob
         case Phase.ACTING:
             await_adoption(draft, incident, view, observed)
         case Phase.VERIFYING if incident.widening:
-            widen(draft, incident)
+            widen(draft, incident, view)
         case Phase.VERIFYING:
             verify(draft, incident, view)
         case Phase.HOLDING if incident.widening and view.clear.truth is not Truth.MET:
-            widen(draft, incident)
+            widen(draft, incident, view)
         case Phase.HOLDING | Phase.ESCALATED:
             hold(draft, incident, view)
         case Phase.RETURNING:

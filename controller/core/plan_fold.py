@@ -1,8 +1,9 @@
 """The plan is a fold of the baseline and the claims. Overlapping claims never erase each other.
 
 `route` caps its source at (1 - share) of what the baseline gives it; the lowest cap wins and its
-owner's target receives the rest; a capped target passes it on to the fallback. Other fields: the
-highest priority, then the older; people win. Every field names its owner.
+owner's target receives the rest; a target that is capped, or no arm any more, passes it on to the
+fallback. Other fields: the highest priority, then the older; people win. Every field names its
+owner.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def fold(
     settings: JudgeSettings,
     stamp: Stamp,
 ) -> Plan:
-    """Pure and independent of the order of ``claims``. Claims on unknown arms change nothing."""
+    """Pure and independent of the order of ``claims``. Claims on unknown arms change nothing;
+    what would go to one goes to the fallback."""
     ordered = sorted(claims, key=precedence)
     owners: dict[str, str] = {}
     shares = _shares(baseline, ordered, owners)
@@ -77,13 +79,14 @@ def routed_shares(
     winners = {
         source: claim
         for source in base
-        if (claim := _lowest_cap([c for c in routes if c.source == source and c.target in base]))
+        if (claim := _lowest_cap([c for c in routes if c.source == source]))
     }
     shares = dict(base)
     owners = {source: claim.owner for source, claim in winners.items()}
     for source, claim in winners.items():
         moved = base[source] * drained_share(claim)
-        target = claim.target if claim.target not in winners else fallback
+        takes = claim.target in base and claim.target not in winners
+        target = claim.target if takes else fallback
         shares[source] -= moved
         shares[target] += moved
         owners.setdefault(target, claim.owner)

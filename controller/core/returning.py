@@ -13,14 +13,17 @@ from controller.core.acting import spend
 from controller.core.claims import Claim, drained_share, drains_same_arm
 from controller.core.conditions import TOLERANCE, Truth
 from controller.core.draft import Draft, active_claims
-from controller.core.guards import flips_spent, freeze_oscillation, frozen
+from controller.core.guards import flips_spent, freeze_oscillation, frozen, wait_for
 from controller.core.observing import IncidentView, Observed
 from controller.core.phases import Event, Phase, follow
 from controller.core.records import SeenCondition
+from controller.core.refusal import Refused
 from controller.core.state import Incident
-from controller.core.wording import percent
+from controller.core.wording import duration, percent
 
 STAGE_FAILURES_LIMIT = 3
+UNSEEN_S = 300.0
+"""A return stage that nobody sees for so long after its time is told to a person."""
 Leaving = Literal["cleared", "expired", "undone"]
 
 
@@ -36,22 +39,28 @@ def hold(draft: Draft, incident: Incident, view: IncidentView) -> None:
     if not (lapsed or cleared):
         return
     stopped = frozen(draft.state, incident.playbook.name, incident.id)
+    if stopped is None and any(claim.kind == "route" for claim in incident.claims):
+        stopped = _still_bad(view, lapsed=not cleared)
     if stopped is not None:
-        if incident.refusals != (stopped.key,):
-            waiting = replace(incident, refusals=(stopped.key,))
-            draft.put(waiting)
-            draft.record(
-                "blocked",
-                f"{incident.id} may not return now: {stopped.sentence}",
-                incident=waiting,
-                conditions=view.clear.seen,
-                guards=(stopped.as_refusal(),),
-            )
+        wait_for(draft, incident, "return", stopped, view.clear.seen if cleared else view.when.seen)
         return
     if cleared:
         begin_return(draft, incident, Event.CLEAR, "cleared", view.clear.seen)
     else:
         begin_return(draft, incident, Event.LAPSE, "expired", ())
+
+
+def _still_bad(view: IncidentView, *, lapsed: bool) -> Refused | None:
+    """Nothing returns into an arm whose `when` holds. Where only the clock says that it is over,
+    the arm must be seen to be well; and a person is told that the clock was not enough."""
+    well = view.when.evidence is Truth.NOT_MET if lapsed else view.when.assumed is not Truth.MET
+    if well:
+        return None
+    holds = "still holds" if view.when.assumed is Truth.MET else "is not known to be over"
+    over = "its claim has run out, but " if lapsed else ""
+    seen = "; ".join(each.sentence for each in view.when.seen)
+    said = f"{over}`when` {holds}: {seen}"
+    return Refused("when", f"when {holds}", said, needs_a_person=lapsed)
 
 
 def begin_return(
@@ -97,7 +106,10 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
     adopted = draft.state.dry_run or (
         seen.adopted is not None and seen.adopted >= (draft.epoch, incident.stage_revision)
     )
-    if not adopted or view.when.evidence is not Truth.NOT_MET:
+    if view.when.evidence is not Truth.NOT_MET:
+        _page_if_unseen(draft, incident, view, every_s)
+        return
+    if not adopted:
         return
     if frozen(draft.state, incident.playbook.name, incident.id) is not None:
         return
@@ -112,6 +124,17 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
             f"{_what_is_back(draft, ours)} and `when` stayed away",
             view.when.seen,
         )
+
+
+def _page_if_unseen(draft: Draft, incident: Incident, view: IncidentView, every_s: float) -> None:
+    """The stage is over and nobody sees how it went: it waits, and after a while a person knows."""
+    waited_s = draft.at_s - incident.stage_since_s
+    if waited_s < every_s + UNSEEN_S - TOLERANCE:
+        return
+    seen = "; ".join(each.sentence for each in view.when.seen)
+    said = f"for {duration(waited_s)} nobody sees how stage {incident.stage + 1} goes: {seen}"
+    refused = Refused("no_data", f"unseen {incident.stage}", said, needs_a_person=True)
+    wait_for(draft, incident, "return more", refused, view.when.seen)
 
 
 def _what_is_back(draft: Draft, ours: tuple[Claim, ...]) -> str:

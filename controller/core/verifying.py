@@ -239,6 +239,10 @@ def _undo(
             conditions,
         )
         return
+    stopped = frozen(draft.state, incident.playbook.name, incident.id)
+    if stopped is not None:
+        _settle(draft, incident, f"{said}; undo is refused: {stopped.sentence}", conditions)
+        return
     if routes and flips_spent(draft, incident.playbook):
         _settle(draft, incident, f"{said}; undo is refused, it would be one flip too many", ())
         freeze_oscillation(draft, incident)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.core.claims import Claim
-from controller.core.conditions import TOLERANCE
+from controller.core.conditions import TOLERANCE, Truth
 from controller.core.draft import Draft
+from controller.core.guards import frozen, wait_for
 from controller.core.head_room import bad_share, utilization_after
+from controller.core.observing import IncidentView
 from controller.core.phases import Event, follow
-from controller.core.records import Refusal
+from controller.core.records import Refusal, SeenCondition
 from controller.core.state import Incident
 from controller.core.wording import duration, percent
 
@@ -34,8 +36,16 @@ def is_partial(claim: Claim) -> bool:
     return claim.kind == "route" and claim.granted < 1.0
 
 
-def widen(draft: Draft, incident: Incident) -> None:
+def widen(draft: Draft, incident: Incident, view: IncidentView) -> None:
     """Adopted as it is: go on to the next stage, wait, or stop and page."""
+    if view.clear.truth is Truth.MET:
+        said = f"{incident.id} moves no more traffic: clear_when is met"
+        _settle_for_less(draft, incident, said, view.clear.seen)
+        return
+    stopped_by = frozen(draft.state, incident.playbook.name, incident.id)
+    if stopped_by is not None:
+        wait_for(draft, incident, "move more traffic", stopped_by, view.when.seen)
+        return
     at_stage_s = draft.at_s - incident.phase_since_s
     if at_stage_s < STAGE_S - TOLERANCE:
         return
@@ -53,7 +63,7 @@ def widen(draft: Draft, incident: Incident) -> None:
 
 
 def _next(draft: Draft, claim: Claim) -> Claim:
-    known = utilization_after(draft, claim.source, claim.target, _still_to_come(claim))
+    known = utilization_after(draft, claim.target, [_still_to_come(claim)])
     if known is not None:
         return replace(claim, granted=1.0)
     if bad_share(draft, claim.target) is None:
@@ -64,7 +74,7 @@ def _next(draft: Draft, claim: Claim) -> Claim:
 def _against(draft: Draft, claim: Claim) -> str:
     """Why no more may be moved; empty: nothing that was seen speaks against it."""
     limit = draft.settings.limits.most_utilization
-    known = utilization_after(draft, claim.source, claim.target, _still_to_come(claim))
+    known = utilization_after(draft, claim.target, [_still_to_come(claim)])
     if known is not None and known > limit:
         return (
             f"{claim.target} would be {percent(round(known, 3))} utilized, "
@@ -76,10 +86,11 @@ def _against(draft: Draft, claim: Claim) -> str:
     return ""
 
 
-def _still_to_come(claim: Claim) -> float:
-    """Of what reaches the source now, what the rest of the move would take."""
+def _still_to_come(claim: Claim) -> Claim:
+    """The rest of the move, as a share of what reaches the source now."""
     left = 1.0 - claim.share * claim.granted
-    return 1.0 if left <= 0.0 else claim.share * (1.0 - claim.granted) / left
+    rest = 1.0 if left <= 0.0 else claim.share * (1.0 - claim.granted) / left
+    return replace(claim, share=rest, granted=1.0)
 
 
 def _go_on(draft: Draft, incident: Incident, claims: tuple[Claim, ...]) -> None:
@@ -93,6 +104,7 @@ def _go_on(draft: Draft, incident: Incident, claims: tuple[Claim, ...]) -> None:
         acted_revision=draft.revision,
         adopted_at_s=None,
         widening=any(map(is_partial, claims)),
+        refusals=(),
         expectations=tuple(
             replace(each, outcome="pending", timers=()) for each in incident.expectations
         ),
@@ -111,10 +123,20 @@ def _go_on(draft: Draft, incident: Incident, claims: tuple[Claim, ...]) -> None:
 
 
 def _stop(draft: Draft, incident: Incident, because: str) -> None:
-    """Verification judges what was moved; the rest of the ladder follows from there."""
-    stopped = replace(incident, widening=False, adopted_at_s=draft.at_s)
     said = f"{incident.id} moves no more traffic: {because}"
     playbook = incident.playbook
-    draft.put(stopped)
     draft.page(said, owner=incident.id, to=playbook.owner, playbook=playbook.name)
-    draft.record("blocked", said, incident=stopped, guards=(Refusal("head-room", because),))
+    _settle_for_less(draft, incident, said, (), (Refusal("head-room", because),))
+
+
+def _settle_for_less(
+    draft: Draft,
+    incident: Incident,
+    said: str,
+    conditions: tuple[SeenCondition, ...],
+    guards: tuple[Refusal, ...] = (),
+) -> None:
+    """Verification judges what was moved; the rest of the ladder follows from there."""
+    stopped = replace(incident, widening=False, adopted_at_s=draft.at_s, refusals=())
+    draft.put(stopped)
+    draft.record("blocked", said, incident=stopped, conditions=conditions, guards=guards)

@@ -146,8 +146,13 @@ def test_arms_without_user_traffic_are_probed_and_the_control_arm_is_not() -> No
 
 
 def test_a_claim_on_an_unknown_arm_changes_nothing() -> None:
-    plan = folded(route(source="gone"), route(target="gone"))
+    plan = folded(route(source="gone"))
     assert shares(plan) == {"primary": 1.0}
+
+
+def test_what_would_go_to_an_arm_that_is_gone_goes_to_the_fallback() -> None:
+    plan = folded(route(target="gone"))
+    assert shares(plan) == {"fallback": 1.0}
 
 
 ARMS = st.sampled_from(["primary", "fallback", "challenger"])
