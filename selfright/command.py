@@ -15,6 +15,7 @@ from controller.errors import BadInput
 from controller.origin import check_origin
 from controller.settings import Settings
 from controller.settings_file import read_settings, resolve, with_endpoints
+from selfright.process_end import ended_by_signal, whole_output
 from selfright.terminal import one_line_errors, refusal, say
 
 COMMANDS = {
@@ -120,15 +121,16 @@ def main() -> None:
         check_origin()
     except BadInput as error:
         sys.exit(refusal(error))
-    try:
-        code = command_for(sys.argv[1:])(standalone_mode=False)
-    except _UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            sys.exit(2)
-        sys.exit(refusal(_as_bad_input(error)))
-    except typer.Abort:
-        sys.exit(130)
-    sys.exit(code)
+    with ended_by_signal(), whole_output():
+        try:
+            code = command_for(sys.argv[1:])(standalone_mode=False)
+        except _UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                sys.exit(2)
+            sys.exit(refusal(_as_bad_input(error)))
+        except typer.Abort:
+            sys.exit(130)
+        sys.exit(code)
 
 
 _UsageError: Any = typer.BadParameter.__mro__[1]

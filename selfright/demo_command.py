@@ -10,7 +10,7 @@ from rich.console import Console
 
 from selfright.decisions_command import verify_log
 from selfright.demo import run_demo
-from selfright.live_simulation import show, shown_progress, terminable
+from selfright.live_simulation import show, shown_progress
 from selfright.replay_command import replay_journals
 from selfright.terminal import one_line_errors
 
@@ -34,7 +34,7 @@ def demo_command(
 ) -> None:
     """A fresh stack, users, one real fault, and how it healed. Exit code 0 only if it healed and
     at least 99.9 % of all requests got a valid slate."""
-    with one_line_errors(), terminable():
+    with one_line_errors():
         with shown_progress() as progress:
             report = run_demo(data_dir, ratings=ratings, seed=seed, progress=progress)
         show(report)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import typer
 from rich.console import Console
@@ -83,18 +81,3 @@ def moment_text(moment: Moment) -> str:
         parts.append(f"{moment.not_sent} not sent")
     parts += [f"fault {name} is on" for name in moment.faults_on]
     return f"{moment.elapsed_s:.0f} of {moment.duration_s:.0f} s: {', '.join(parts)}"
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends the block like Ctrl-C does, so that faults are healed on the way out."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.raise_signal(signal.SIGINT)  # asyncio cancels what runs, and that heals
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

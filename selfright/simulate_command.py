@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.errors import BadInput
-from selfright.live_simulation import simulate_live, terminable
+from selfright.live_simulation import simulate_live
 from selfright.random_simulation import simulate_random
 from selfright.running_stack import find_settings
 from selfright.terminal import one_line_errors
@@ -80,7 +80,7 @@ def simulate_command(
     than 99.9 % of all requests got a valid slate); 2 bad input; 3 an invariant was broken.
     """
     del list_, random, live  # `_given` reads them, with all others
-    with one_line_errors(), terminable():
+    with one_line_errors():
         way = _way(_given(context))
         if way == "--list":
             _print_list()
