@@ -46,12 +46,27 @@ def write_run_settings(settings: Settings) -> Path:
 
 
 def processes(data_dir: Path) -> dict[str, int]:
-    """Name to pid of the stack's live children, as the supervisor last wrote them."""
+    """Name to pid of the stack's live children, as the supervisor last wrote them.
+
+    Raise BadInput for a file that no supervisor writes so: who runs is then not known.
+    """
+    path = data_dir / "run" / "processes.json"
     try:
-        found = json.loads((data_dir / "run" / "processes.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"is damaged: it is no JSON text ({error})", file=str(path)) from None
+    if not isinstance(found, dict) or not all(map(_is_pid, found.values())):
+        what = "is damaged; accepted: a mapping of names to process ids, as `selfright up` writes"
+        raise BadInput(what, file=str(path))
     return {name: pid for name, pid in found.items() if _is_alive(pid)}
+
+
+def _is_pid(found: object) -> bool:
+    return isinstance(found, int) and not isinstance(found, bool) and 0 < found < 1 << 31
 
 
 def _is_alive(pid: int) -> bool:

@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from controller.core.state import STATE_FORMAT, state_from_document
 from controller.errors import BadInput, Unavailable
 from controller.settings import Settings
 from controller.shell.log_sources import STORED_FILE
@@ -26,6 +27,8 @@ from selfright.terminal import one_line_errors
 
 STALE_S = 5.0
 """Readings older than this mean that no controller is at work."""
+_OTHER_SHAPE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading a document of another shape ends in."""
 STATE_STYLES = {
     "ok": "green",
     "insufficient": "yellow",
@@ -37,9 +40,13 @@ STATE_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What was found, and where plan and state came from (``store`` or ``disk``)."""
+    """What was found, and where plan and state came from (``store`` or ``disk``).
+
+    ``place`` names the file, or the store, for people.
+    """
 
     source: str
+    place: str
     trouble: str
     plan: Mapping[str, Any] | None
     state: Mapping[str, Any] | None
@@ -60,6 +67,7 @@ def status(
     """What is true now. Exit code 1 when neither the store nor the disk copy can be read."""
     with one_line_errors():
         found = look(find_settings(settings, data_dir))
+        shown = _shown(found, all_readings)
         if as_json:
             document = {
                 "source": found.source,
@@ -71,7 +79,7 @@ def status(
             }
             sys.stdout.write(json.dumps(document) + "\n")
         else:
-            Console(highlight=False).print(_view(found, all_readings, time.time()))
+            Console(highlight=False).print(shown)
         if found.plan is None and found.trouble:
             raise typer.Exit(1)
 
@@ -83,28 +91,55 @@ def look(settings: Settings) -> Status:
         stored = open_store(settings).load()
         plan = stored.plan if stored else None
         state = stored.state if stored else None
-        return Status("store", "", _document(plan), _document(state), readings)
+        place = "the store"
+        return Status("store", place, "", _document(plan, place), _document(state, place), readings)
     except Unavailable as error:
-        plan, state = _on_disk(settings.data_dir / STORED_FILE)
-        return Status("disk", str(error), _document(plan), _document(state), readings)
+        path = settings.data_dir / STORED_FILE
+        plan, state = _on_disk(path)
+        place = str(path)
+        return Status(
+            "disk", place, str(error), _document(plan, place), _document(state, place), readings
+        )
 
 
 def _on_disk(path: Path) -> tuple[bytes | None, bytes | None]:
     try:
         stored = json.loads(path.read_bytes())
+        plan, state = (None if stored[n] is None else stored[n].encode() for n in ("plan", "state"))
     except FileNotFoundError:
         return None, None
-    except (OSError, ValueError) as error:
-        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
-    plan, state = stored["plan"], stored["state"]
-    return plan.encode() if plan else None, state.encode() if state else None
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except (*_OTHER_SHAPE, RecursionError) as error:
+        raise _damaged(error, str(path)) from None
+    return plan, state
 
 
-def _document(content: bytes | None) -> Mapping[str, Any] | None:
-    if not content:
+def _document(content: bytes | None, place: str) -> Mapping[str, Any] | None:
+    if content is None:
         return None
-    document: Mapping[str, Any] = json.loads(content)
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(error, place) from None
+    if not isinstance(document, dict):
+        raise _damaged(TypeError("plan or state is no mapping"), place)
     return document
+
+
+def _shown(found: Status, all_readings: bool) -> RenderableType:
+    """Raise BadInput when plan or state are not what a controller writes."""
+    try:
+        if found.state is not None and found.state.get("format") == STATE_FORMAT:
+            state_from_document(found.state)
+        return _view(found, all_readings, time.time())
+    except _OTHER_SHAPE as error:
+        raise _damaged(error, found.place) from None
+
+
+def _damaged(error: Exception, place: str) -> BadInput:
+    what = f"the stored plan and state are damaged ({type(error).__name__}: {error})"
+    return BadInput(f"{what}; accepted: what a controller writes there", file=place)
 
 
 def _view(found: Status, all_readings: bool, now_s: float) -> RenderableType:
