@@ -44,6 +44,9 @@ def load_secrets(data_dir: Path) -> dict[str, str]:
         return {}
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot be read as JSON: {error}", file=str(path)) from None
+    if not isinstance(document, dict):
+        what = "is damaged; accepted: a mapping of names to secrets, as `selfright up` writes"
+        raise BadInput(what, file=str(path))
     return {name: str(document[name]) for name in SECRET_ENVS if name in document}
 
 

@@ -62,9 +62,9 @@ def from_disk(data_dir: Path) -> DecisionLog:
     try:
         stored = json.loads((data_dir / STORED_FILE).read_bytes())
         plan = stored["plan"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        head = _head_of(plan.encode() if plan is not None else None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"cannot be read: {error}", file=str(data_dir / STORED_FILE)) from None
-    head = _head_of(plan.encode() if plan else None)
     return with_archive(DecisionLog(log.lines, head or GENESIS, log.torn_bytes), data_dir)
 
 

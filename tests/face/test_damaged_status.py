@@ -10,8 +10,10 @@ import pytest
 
 from controller.core.state import STATE_FORMAT
 from controller.errors import BadInput
+from controller.shell.log_sources import from_disk
 from selfright.command import main
 from selfright.running_stack import processes
+from selfright.secret_file import _FILE, load_secrets
 
 DAMAGED = ["", "{", "[]", "null", "3", '"text"', "\x00\x01", "[" * 100_000, '{"plan": null}']
 STATE = json.dumps({"format": STATE_FORMAT, "incidents": {}})
@@ -64,4 +66,24 @@ def test_a_damaged_list_of_processes_is_named(content: str, tmp_path: Path) -> N
     path.write_text(content, encoding="utf-8")
     with pytest.raises(BadInput, match="damaged") as refused:
         processes(tmp_path)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("plan", [[], 3, {}, "", "null", "[]", "{}", "{"], ids=ascii)
+def test_a_log_beside_a_damaged_plan_is_not_read(plan: object, tmp_path: Path) -> None:
+    folder = tmp_path / "decisions"
+    folder.mkdir()
+    (folder / "records.jsonl").write_bytes(b"")
+    (folder / "stored.json").write_text(json.dumps({"plan": plan, "state": None}))
+    with pytest.raises(BadInput, match=r"stored\.json: cannot be read"):
+        from_disk(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3", "{", ""], ids=ascii)
+def test_damaged_secrets_are_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / _FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(BadInput) as refused:
+        load_secrets(tmp_path)
     assert str(path) in str(refused.value)
