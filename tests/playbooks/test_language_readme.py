@@ -76,6 +76,13 @@ def test_every_key_is_listed_as_it_is() -> None:
     ]
 
 
+def test_every_signal_is_listed_as_it_is() -> None:
+    assert rows("## Signals") == [
+        [f"`{spec.name}`", ", ".join(spec.labels), spec.unit, spec.summary]
+        for spec in catalogue_of(Settings()).specs.values()
+    ]
+
+
 def test_every_guard_is_listed_as_it_is() -> None:
     assert {row[0]: row[2] for row in rows("## Guards")} == {
         f"`{name}`": key.says for name, key in GUARDS.items()
