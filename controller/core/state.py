@@ -17,6 +17,7 @@ from controller.core.facts import Explained, Operator, WorkDone
 from controller.core.phases import Phase
 from controller.core.plan import Work
 from controller.core.playbook import Playbook
+from controller.core.records import SeenCondition
 from controller.core.settings import JudgeSettings
 
 STATE_FORMAT = 1
@@ -94,6 +95,8 @@ class Expectation:
     already_met: bool
     outcome: Literal["pending", "passed", "unproven", "failed", "not adopted"] = "pending"
     timers: tuple[Timer, ...] = ()
+    seen: tuple[SeenCondition, ...] = ()
+    """What decided it, until the rung's other expectations are decided and a record says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,10 @@ def await_adoption(draft: Draft, incident: Incident, view: IncidentView, seen: O
 
 
 def verify(draft: Draft, incident: Incident, view: IncidentView) -> None:
-    """VERIFYING: the first ok reading that meets `expect` passes; `within` counts from adoption."""
+    """VERIFYING: the first ok reading that meets `expect` settles it, as passed or as unproven.
+
+    `within` counts from adoption. A sample that is too small is no ok reading.
+    """
     rung = incident.playbook.rungs[incident.rung]
     expectations = tuple(
         _judge(draft, incident, each, rung[each.move], view) for each in incident.expectations
@@ -65,10 +68,13 @@ def verify(draft: Draft, incident: Incident, view: IncidentView) -> None:
     judged = replace(incident, expectations=expectations)
     if expectations == incident.expectations and any(e.outcome == "pending" for e in expectations):
         return
-    draft.put(judged)
     if any(each.outcome == "pending" for each in expectations):
+        draft.put(judged)
         return
-    conditions = tuple(s for evaluation in view.expects.values() for s in evaluation.seen)
+    conditions = tuple(dict.fromkeys(s for each in expectations for s in each.seen))
+    # From here on the record has them.
+    judged = replace(judged, expectations=tuple(replace(each, seen=()) for each in expectations))
+    draft.put(judged)
     said = "; ".join(_said(rung[each.move], each) for each in expectations)
     for each in expectations:
         draft.count(judged, each.outcome)
@@ -103,13 +109,15 @@ def _judge(
         return expectation
     adopted_at_s = incident.adopted_at_s if incident.adopted_at_s is not None else draft.at_s
     evaluation = view.expects.get(expectation.move)
+    seen = evaluation.seen if evaluation is not None else ()
     if evaluation is not None and evaluation.truth is Truth.MET and move.expect is not None:
         goes_on = fault_goes_on(view.when, adopted_at_s, draft.settings)
         shown = goes_on or compares_arms(move.expect, draft.settings)
         passed = shown and not expectation.already_met
-        return replace(expectation, outcome="passed" if passed else "unproven")
+        told = (*seen, *view.when.seen)
+        return replace(expectation, outcome="passed" if passed else "unproven", seen=told)
     if draft.at_s > adopted_at_s + move.within_s + TOLERANCE:
-        return replace(expectation, outcome="failed")
+        return replace(expectation, outcome="failed", seen=seen)
     return expectation
 
 
@@ -121,7 +129,7 @@ def _said(move: Move, expectation: Expectation) -> str:
         case "unproven" if expectation.already_met:
             return f"unproven, it was true before acting: {text}"
         case "unproven":
-            return f"unproven, met, but the fault may have ended by itself: {text}"
+            return f"unproven, met, but the fault may have passed by itself: {text}"
         case _:
             return f"failed, not seen within {duration(move.within_s)}: {text}"
 

@@ -136,8 +136,10 @@ def _is_still(state: JudgeState) -> bool:
 
 
 def _is_waiting(state: JudgeState, at_s: float) -> bool:
-    """For a freeze that runs out; what it stopped is decided only then."""
-    return any(mark.until_s is not None and mark.until_s > at_s for mark in state.freezes)
+    """For a freeze or a claim that runs out; what comes of it is decided only then."""
+    ends = [mark.until_s for mark in state.freezes]
+    ends += [claim.until_s for incident in state.incidents for claim in incident.claims]
+    return any(until_s is not None and until_s > at_s for until_s in ends)
 
 
 def _asks(playbook: Playbook) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.playbook import Condition
+from controller.core.playbook import Condition, Shed
 from tests.core.worlds import ROUTE, World, above, below, both, playbook, verified
 
 SLOW = above("p95", 200.0, 2.0)
@@ -32,7 +32,7 @@ def test_a_fault_that_ended_beside_the_action_proves_nothing() -> None:
     world = world_of()
     world.tick(3, p95=412.0, degraded=0.3)
     world.until("holding", p95=50.0, degraded=0.0)
-    assert "unproven, met, but the fault may have ended by itself" in world.sentences("holding")[0]
+    assert "unproven, met, but the fault may have passed by itself" in world.sentences("holding")[0]
     assert outcomes(world) == {"unproven": 1}
     assert world.share("primary") == 0.0, "nothing is undone for it"
 
@@ -70,6 +70,27 @@ def test_one_such_comparison_beside_another_is_not() -> None:
     world.tick(3, p95=412.0, below_control=1.0, degraded=0.3)
     world.until("holding", p95=50.0, below_control=0.0, degraded=0.0)
     assert outcomes(world) == {"unproven": 1}
+
+
+def test_a_sample_that_is_too_small_settles_nothing_and_the_record_says_how_small() -> None:
+    world = world_of()
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("holding", degraded="insufficient")
+    (said,) = next(r for r in world.records if r.phase == "holding").conditions
+    assert (said.state, said.sample_size) == ("insufficient", 3)
+    assert "failed, not seen within 30 s" in world.sentences("holding")[0]
+
+
+def test_what_was_decided_earlier_is_in_the_record_as_it_was_seen_then() -> None:
+    later = verified(Shed(0.1), "keep", below("errors", 0.1))
+    world = World(playbook(when=SLOW, rungs=((verified(ROUTE, "keep"), later),)), through_json=True)
+    world.tick(3, p95=412.0, degraded=0.3, errors=0.5)
+    world.tick(9, degraded=0.0)
+    assert [each.outcome for each in world.incident.expectations] == ["passed", "pending"]
+    world.until("holding", p95=50.0, errors=0.0, degraded=0.2)
+    conditions = next(r for r in world.records if r.phase == "holding").conditions
+    assert [each.value for each in conditions] == [0.0, 412.0, 0.0, 50.0]
+    assert outcomes(world) == {"passed": 1, "unproven": 1}
 
 
 _VALUES = st.sampled_from([50.0, 412.0, "insufficient", "stale", "idle", "down", "missing"])
