@@ -154,7 +154,7 @@ def _store(settings: Settings, parts: ExitStack, *, dry_run: bool) -> PlanStore:
         LOG.warning("%s", error)
     store = RedisPlanStore(url, password, settings.service)
     parts.callback(store.close)
-    return DryRunStore(store) if dry_run else store
+    return DryRunStore(store, WallClock()) if dry_run else store
 
 
 def _open_door(

@@ -112,6 +112,19 @@ GENESIS = "0" * 64
 """The head of an empty log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """``used``: in the span that ends now, a grant included.
+
+    ``free_in_s``: until there is room for what was not granted; of a grant, until the oldest falls
+    out of the span.
+    """
+
+    granted: bool
+    used: int
+    free_in_s: float
+
+
 class PlanStore(Protocol):
     """Home of log, plan, state and lease: Redis, or memory. Methods raise Unavailable."""
 
@@ -137,6 +150,16 @@ class PlanStore(Protocol):
         """Drop the oldest records up to the one of this hash, which a caller has archived.
 
         Nothing is dropped where that record is not there, or is the newest. Gives the number.
+        """
+
+    def reserve(
+        self, cap: str, service: str, key: str, cost: int, count: int, per_s: float
+    ) -> Reserved:
+        """Draw ``cost`` on what all services in this store share under the name ``cap``.
+
+        In no span of ``per_s`` seconds (of the store's clock) is more than ``count`` granted. The
+        same ``key`` of a service is granted once, however often it asks within the span. Raise
+        ValueError where ``cost`` is not from 1 to ``count``.
         """
 
 

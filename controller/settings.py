@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from controller.core.approvers import OWNER, Approvers
-from controller.core.limits import Limits, Rate
+from controller.core.limits import Cap, Limits, Rate
 from controller.core.plan import ArmPlan, Plan
 from controller.core.readings import Catalogue
 from controller.core.settings import ArmSettings, JudgeSettings
@@ -148,6 +148,21 @@ class ClassLimits(_Strict):
     models: RateText = "4 per 1d"
 
 
+class AllServices(_Strict):
+    """A cap shared by every service that names it so and uses the same Redis."""
+
+    name: Name
+    actions: RateText
+
+    @field_validator("actions")
+    @classmethod
+    def _spans_are_bounded(cls, text: str) -> str:
+        return _bounded(text)
+
+    def for_judge(self) -> Cap:
+        return Cap(self.name, rate_of(self.actions))
+
+
 class ServiceLimits(_Strict):
     """What all playbooks together may do; `selfright budget` shows what is left."""
 
@@ -156,6 +171,8 @@ class ServiceLimits(_Strict):
     per_target: RateText = "8 per 1h"
     storm: RateText = "12 per 10m"
     """More incidents than this that act freeze everything for the span, and page."""
+    all_services: AllServices | None = None
+    """What this service and others may do together; none: no such cap."""
     most_moved_share: Share = 1.0
     """Traffic away from its baseline at any one time."""
     fewest_healthy_arms: int = Field(default=1, ge=0, le=16)
@@ -165,9 +182,7 @@ class ServiceLimits(_Strict):
     @field_validator("actions", "per_target", "storm")
     @classmethod
     def _spans_are_bounded(cls, text: str) -> str:
-        if rate_of(text).per_s > 30 * _SPAN_S["d"]:
-            raise ValueError(f"{text!r} spans more than 30d; accepted: up to 30d")
-        return text
+        return _bounded(text)
 
     def for_judge(self) -> Limits:
         return Limits(
@@ -177,11 +192,18 @@ class ServiceLimits(_Strict):
             },
             per_target=rate_of(self.per_target),
             storm=rate_of(self.storm),
+            all_services=self.all_services.for_judge() if self.all_services else None,
             most_moved_share=self.most_moved_share,
             fewest_healthy_arms=self.fewest_healthy_arms,
             region_segment=self.region_segment,
             most_utilization=self.most_utilization,
         )
+
+
+def _bounded(text: str) -> str:
+    if rate_of(text).per_s > 30 * _SPAN_S["d"]:
+        raise ValueError(f"{text!r} spans more than 30d; accepted: up to 30d")
+    return text
 
 
 def rate_of(text: str) -> Rate:

@@ -48,7 +48,8 @@ def budget(
 
 
 def left_of(state: JudgeState, at_s: float) -> dict[str, Any]:
-    """Plain JSON types: ``service`` budgets, ``playbooks`` and ``freezes``. Times in seconds."""
+    """Plain JSON types: ``service`` budgets, ``all_services`` (None without a cap), ``playbooks``
+    and ``freezes``. Times in seconds."""
     if state.config is None:
         raise BadInput("the stored state names no settings")
     limits = state.config.settings.limits
@@ -64,6 +65,7 @@ def left_of(state: JudgeState, at_s: float) -> dict[str, Any]:
             }
             for each in balances(state, limits, at_s)
         ],
+        "all_services": _all_services(state, at_s),
         "playbooks": [
             _playbook(each, state, at_s)
             for each in sorted(state.config.playbooks, key=lambda each: each.name)
@@ -72,6 +74,22 @@ def left_of(state: JudgeState, at_s: float) -> dict[str, Any]:
             {"what": m.what, "who": m.who, "until_s": m.until_s, "why": m.why}
             for m in state.freezes
         ],
+    }
+
+
+def _all_services(state: JudgeState, at_s: float) -> dict[str, Any] | None:
+    """The cap several services share, as the store told of it last; None without a cap."""
+    cap = state.config.settings.limits.all_services if state.config is not None else None
+    if cap is None:
+        return None
+    heard = state.allowance
+    return {
+        "cap": cap.name,
+        "count": cap.rate.count,
+        "per_s": cap.rate.per_s,
+        "used": None if heard is None else heard.used,
+        "heard_s_ago": None if heard is None else at_s - heard.at_s,
+        "free_in_s": None if heard is None else heard.free_at_s - at_s,
     }
 
 
@@ -104,6 +122,8 @@ def _print(left: dict[str, Any]) -> None:
         free = "-" if row["free_in_s"] is None else duration(row["free_in_s"])
         service.add_row(row["budget"], _left(row), _rate(row), free)
     console.print(service)
+    if left["all_services"] is not None:
+        console.print(_shared(left["all_services"]))
     books = Table(box=None, header_style="dim", pad_edge=False)
     for name in ("playbook", "autonomy", "left", "of", "cools down", "flips", "track record"):
         books.add_column(name)
@@ -122,6 +142,14 @@ def _print(left: dict[str, Any]) -> None:
     console.print(books)
     for mark in left["freezes"]:
         console.print(Text(f"frozen: {mark['what']} by {mark['who']}: {mark['why']}", "magenta"))
+
+
+def _shared(row: dict[str, Any]) -> str:
+    said = f"all services together ({row['cap']}): "
+    if row["used"] is None:
+        return f"{said}{_rate(row)}; not asked yet"
+    left = max(0, row["count"] - row["used"])
+    return f"{said}{left} left of {_rate(row)}, as heard {duration(row['heard_s_ago'])} ago"
 
 
 def _left(row: dict[str, Any]) -> Text:

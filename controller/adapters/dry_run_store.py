@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.ports import Commit, CommitFate, PlanStore, Stored
+from controller.adapters.cap_ledger import CapLedger
+from controller.ports import Clock, Commit, CommitFate, PlanStore, Reserved, Stored
 
 
 class DryRunStore(PlanStore):
     """Starts from what the real store holds, then keeps its own would-be log in memory."""
 
-    def __init__(self, real: PlanStore) -> None:
+    def __init__(self, real: PlanStore, clock: Clock) -> None:
         self._real = real
+        self._clock = clock
+        self._caps = CapLedger()
         self._stored: Stored | None = None
         self._records: list[tuple[str, bytes]] = []
 
@@ -43,3 +46,9 @@ class DryRunStore(PlanStore):
     def trim(self, archived: str) -> int:  # noqa: ARG002
         """A dry run changes no store."""
         return 0
+
+    def reserve(
+        self, cap: str, service: str, key: str, cost: int, count: int, per_s: float
+    ) -> Reserved:
+        """On an account of its own: what others really have is not touched."""
+        return self._caps.reserve(cap, service, key, cost, count, per_s, self._clock.now_s())

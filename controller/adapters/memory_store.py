@@ -6,9 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.adapters.cap_ledger import CapLedger
 from controller.adapters.record_hash import hash_of, hashes_of, missing_after
 from controller.errors import Unavailable
-from controller.ports import GENESIS, Clock, Commit, CommitFate, PlanStore, Stored
+from controller.ports import GENESIS, Clock, Commit, CommitFate, PlanStore, Reserved, Stored
 
 
 @dataclass(slots=True)
@@ -21,12 +22,16 @@ class _Lease:
 
 
 class MemoryPlanStore(PlanStore):
-    """Set ``down`` to make it unreachable; ``lose_next_reply`` applies one commit silently."""
+    """Set ``down`` to make it unreachable; ``lose_next_reply`` applies one commit silently.
 
-    def __init__(self, clock: Clock) -> None:
+    Services that share ``caps`` share their caps, as those in one Redis do.
+    """
+
+    def __init__(self, clock: Clock, caps: CapLedger | None = None) -> None:
         self.down = False
         self.lose_next_reply = False
         self._clock = clock
+        self._caps = caps if caps is not None else CapLedger()
         self._lock = threading.Lock()
         self._lease = _Lease()
         self._stored: Stored | None = None
@@ -127,6 +132,13 @@ class MemoryPlanStore(PlanStore):
             del self._records[:count]
             self._trimmed += count
             return count
+
+    def reserve(
+        self, cap: str, service: str, key: str, cost: int, count: int, per_s: float
+    ) -> Reserved:
+        with self._lock:
+            self._must_be_up()
+            return self._caps.reserve(cap, service, key, cost, count, per_s, self._clock.now_s())
 
     def _must_be_up(self) -> None:
         if self.down:

@@ -37,6 +37,11 @@ class StoreKeys:
         return cls(*(prefix + name for name in ("plan", "log", "state", "head", "lease")))
 
 
+def cap_keys(cap: str) -> list[str]:
+    """Keys of a cap that several services share; no service's own, whose names hold no slash."""
+    return [f"selfright:all/{cap}:grants", f"selfright:all/{cap}:longest_ms"]
+
+
 def redis_address(url: str) -> str:
     """``host:port`` of a Redis address. Raise BadInput when it is none, or holds a password."""
     parts = urlsplit(url)

@@ -60,6 +60,37 @@ return 'published'
 """
 )
 
+RESERVE = (
+    _NOW_MS
+    + """
+-- KEYS grants, longest span; ARGV owner and key, cost, count, per_ms
+-- Gives {granted, used, free_in_ms}. One member for each single action.
+local cost, count, per_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local longest_ms = math.max(per_ms, tonumber(redis.call('GET', KEYS[2]) or '0'))
+local since = string.format('(%.0f', now_ms - per_ms)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now_ms - longest_ms))
+local used = redis.call('ZCOUNT', KEYS[1], since, '+inf')
+local mine = redis.call('ZSCORE', KEYS[1], ARGV[1] .. '#1')
+local granted = mine and tonumber(mine) > now_ms - per_ms
+if not granted and used + cost <= count then
+  granted = true
+  used = used + cost
+  for each = 1, cost do
+    redis.call('ZADD', KEYS[1], string.format('%.0f', now_ms), ARGV[1] .. '#' .. each)
+  end
+  redis.call('SET', KEYS[2], string.format('%.0f', longest_ms))
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', longest_ms))
+  redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest_ms))
+end
+local in_the_way = 1
+if not granted then in_the_way = used + cost - count end
+local oldest = redis.call('ZRANGEBYSCORE', KEYS[1], since, '+inf', 'WITHSCORES',
+                          'LIMIT', in_the_way - 1, 1)
+return {granted and 1 or 0, used, tonumber(oldest[2]) + per_ms - now_ms}
+"""
+)
+"""Who names another span does not shorten the memory of the others."""
+
 REFILL = f"""
 -- KEYS head, log, plan, state, staging; ARGV found, head, epoch, revision, plan, state
 local head = redis.call('HGET', KEYS[1], 'hash') or '{GENESIS}'

@@ -11,13 +11,14 @@ from controller.adapters.record_hash import hash_of, hashes_of, missing_after
 from controller.adapters.redis_connection import (
     REDIS_ERRORS,
     StoreKeys,
+    cap_keys,
     connect,
     redis_address,
     world_error,
 )
-from controller.adapters.redis_scripts import COMMIT, LEASE, REFILL, RELEASE
+from controller.adapters.redis_scripts import COMMIT, LEASE, REFILL, RELEASE, RESERVE
 from controller.errors import BadInput, Unavailable
-from controller.ports import GENESIS, Commit, CommitFate, PlanStore, Stored
+from controller.ports import GENESIS, Commit, CommitFate, PlanStore, Reserved, Stored
 
 REFILL_CHUNK = 500
 """Records sent to the staging stream at a time."""
@@ -39,6 +40,7 @@ class RedisPlanStore(PlanStore):
         self._lease_script = self._redis.register_script(LEASE)
         self._release_script = self._redis.register_script(RELEASE)
         self._commit_script = self._redis.register_script(COMMIT)
+        self._reserve_script = self._redis.register_script(RESERVE)
         self._refill_script = self._redis.register_script(REFILL)
 
     def lease(self, holder: str, epoch: int, ttl_s: float) -> bool:
@@ -141,6 +143,16 @@ class RedisPlanStore(PlanStore):
                 is_found = hash_of(record) == archived
             after = page[-1][0]
         return 0
+
+    def reserve(
+        self, cap: str, service: str, key: str, cost: int, count: int, per_s: float
+    ) -> Reserved:
+        if not 1 <= cost <= count:
+            raise ValueError(f"a cost of {cost} can never be granted; accepted: 1 to {count}")
+        args: list[str | int] = [f"{service}/{key}", cost, count, int(per_s * 1000)]
+        with self._world():
+            granted, used, free_in_ms = self._reserve_script(keys=cap_keys(cap), args=args)
+        return Reserved(granted == 1, int(used), int(free_in_ms) / 1000.0)
 
     def close(self) -> None:
         self._redis.close()

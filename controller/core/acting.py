@@ -11,6 +11,7 @@ from controller.core.actions import (
     is_protective,
     work_of,
 )
+from controller.core.all_services import use
 from controller.core.approvals import ask_for_action
 from controller.core.budgets import charge
 from controller.core.claims import Claim, drains_same_arm
@@ -83,6 +84,7 @@ def act(
     if rung == 0:
         draft.count(acted, FIRED)
     charge(draft, tuple(move for _, move in done.moves))
+    use(draft, incident, rung)
     expected = expected_text(tuple(move for _, move in done.moves))
     expects = f", expecting {expected}" if expected else ""
     left_out = f"; left out: {', '.join(done.left_out)}" if done.left_out else ""

@@ -60,6 +60,11 @@ def charge(draft: Draft, moves: Sequence[Move]) -> None:
     _keep(draft, spent)
 
 
+def cost_of(moves: Sequence[Move]) -> int:
+    """In actions, as budgets count them."""
+    return sum(1 for move in moves if _names(move))
+
+
 def brake_a_storm(draft: Draft, playbook: Playbook) -> None:
     """One more incident acts; too many freeze everything where it stands, and page."""
     if not any(_names(move) for move in playbook.rungs[0]):

@@ -31,6 +31,10 @@ PAGE_EXPIRES_S = 3600.0
 PAGE_CHANNEL = "page"
 
 
+_Claims = tuple[dict[str, Any], ...] | None
+Mark = tuple[JudgeState, int, int, _Claims]
+
+
 class Draft:
     """Collects what one fact changes. Without a record, nothing is committed."""
 
@@ -42,7 +46,7 @@ class Draft:
         self.revision = state.revision + 1
         self.records: list[Record] = []
         self._pages = 0
-        self._claims: tuple[dict[str, Any], ...] | None = None
+        self._claims: _Claims = None
         """As of the last record; made at the first, since most drafts have none."""
         self._before = state
 
@@ -105,6 +109,15 @@ class Draft:
                 details=details or {},
             )
         )
+
+    def mark(self) -> Mark:
+        """Where ``back_to`` may return to."""
+        return self.state, len(self.records), self._pages, self._claims
+
+    def back_to(self, mark: Mark) -> None:
+        """Take back everything since."""
+        self.state, records, self._pages, self._claims = mark
+        del self.records[records:]
 
     def put(self, incident: Incident) -> None:
         """Add the incident, or take the place of the one with its id."""

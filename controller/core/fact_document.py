@@ -15,7 +15,7 @@ from controller.core.readings import Reading, Readings, ReadingState, SignalKey
 
 def fact_to_document(fact: Fact) -> dict[str, Any]:
     """Plain JSON types; ``type`` is ``tick``, ``elected``, ``loaded``, ``fate``, ``work_done``,
-    ``operator``, ``change`` or ``explained``."""
+    ``operator``, ``change``, ``explained`` or ``allowance``."""
     if isinstance(fact, Tick):
         return {
             TAG: "tick",

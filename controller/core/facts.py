@@ -126,4 +126,22 @@ class Explained:
     causes: tuple[Cause, ...]
 
 
-Fact = Tick | Elected | Loaded | Fate | WorkDone | Operator | Change | Explained
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The store's word on what was `Asked` of the cap on all services together.
+
+    ``used`` of ``count`` in ``per_s``, this grant included. ``free_at_s``: when there is room for
+    it again, by this controller's clock; of a grant, when the oldest falls out of the span.
+    """
+
+    seq: int
+    at_s: float
+    key: str
+    granted: bool
+    used: int
+    count: int
+    per_s: float
+    free_at_s: float
+
+
+Fact = Tick | Elected | Loaded | Fate | WorkDone | Operator | Change | Explained | Allowance

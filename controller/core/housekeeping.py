@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+from controller.core.all_services import forget_unwanted
 from controller.core.approvals import withdraw
 from controller.core.baseline import reconcile
 from controller.core.bundles import tell_bundle
@@ -27,6 +28,7 @@ def keep_house(draft: Draft) -> None:
     _end_approvals(draft)
     _remind_of_long_incidents(draft)
     expire_work(draft)
+    forget_unwanted(draft)
 
 
 def apply_settings(draft: Draft) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.core.all_services import NotYet, wait
 from controller.core.commands import obey
 from controller.core.conditions import Truth, mark_paged
 from controller.core.draft import Draft
@@ -41,7 +42,12 @@ def judge(state: JudgeState, config: Config, tick: Tick, observed: Observed) -> 
     for id_, view in observed.incidents.items():
         incident = next((each for each in draft.state.incidents if each.id == id_), None)
         if incident is not None:
-            _progress(draft, incident, view, observed)
+            before = draft.mark()
+            try:
+                _progress(draft, incident, view, observed)
+            except NotYet as not_yet:
+                draft.back_to(before)
+                wait(draft, incident, not_yet.refused)
     open_incidents(draft, config, observed)
     return draft
 

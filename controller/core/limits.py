@@ -17,6 +17,14 @@ class Rate:
     per_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """On all services that give it the same ``name`` in one store, together."""
+
+    name: str
+    rate: Rate
+
+
 def _by_class() -> dict[str, Rate]:
     return {
         "traffic": Rate(12, HOUR_S),
@@ -39,6 +47,8 @@ class Limits:
     per_class: Mapping[str, Rate] = field(default_factory=_by_class)
     per_target: Rate = Rate(8, HOUR_S)
     storm: Rate = Rate(12, 600.0)
+    all_services: Cap | None = None
+    """What several services may do together; None: this one asks nobody."""
     most_moved_share: float = 1.0
     """How much of the traffic may be away from where the baseline sends it, at any one time."""
     fewest_healthy_arms: int = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.core.acting import act, join, rung_text, spend
+from controller.core.all_services import against_first
 from controller.core.approvals import ask
 from controller.core.binding import bind
 from controller.core.budgets import brake_a_storm
@@ -55,6 +56,7 @@ def _open(
 ) -> None:
     assumed = when.truth is not Truth.MET
     refused = refusals(draft, playbook, target, assumed=assumed)
+    refused = refused or against_first(draft, playbook, target)
     incident = _new(draft, playbook, target, when, assumed=assumed)
     if refused:
         by_exclusion = [each for each in refused if each.guard == EXCLUDED]

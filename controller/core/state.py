@@ -13,7 +13,7 @@ from typing import Any, Literal
 from controller.core.claims import Claim
 from controller.core.conditions import Timer
 from controller.core.documents import decode, encode
-from controller.core.facts import Explained, Operator, WorkDone
+from controller.core.facts import Allowance, Explained, Operator, WorkDone
 from controller.core.phases import Phase
 from controller.core.plan import Work
 from controller.core.playbook import Playbook
@@ -188,6 +188,25 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A rung that wants to act, put to the cap on all services. ``cost`` in actions.
+
+    ``key`` names it to the store, which grants it once. ``waiting``: for the store's word; until
+    that comes the last ``answer`` stands.
+    """
+
+    key: str
+    playbook: str
+    target: str | None
+    rung: int
+    cost: int
+    asked_at_s: float
+    wanted_at_s: float
+    waiting: bool = True
+    answer: Allowance | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeState:
     """The judge between two facts. ``revision`` is of the last commit, in whatever epoch."""
 
@@ -212,6 +231,10 @@ class JudgeState:
     approvals: tuple[Approval, ...] = ()
     spent: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Name of a budget of the service to when it was drawn on lately."""
+    asked: tuple[Asked, ...] = ()
+    """What the cap on all services was asked for and has not paid yet."""
+    allowance: Allowance | None = None
+    """The store's last word on that cap."""
     wanted: tuple[Work, ...] = ()
     commands: tuple[str, ...] = ()
     """Ids of the operator commands that have a record already, the newest last."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from controller.core.all_services import hear
 from controller.core.binding import bind_condition, targets_of
 from controller.core.conditions import comparisons, key_of
 from controller.core.draft import Draft
 from controller.core.explaining import bounded
 from controller.core.facts import (
+    Allowance,
     Change,
     Elected,
     Explained,
@@ -73,6 +75,8 @@ def step(state: JudgeState, fact: Fact) -> Stepped:
             return Stepped(_keep(state, fact), None, ())
         case Explained():
             return Stepped(_keep(state, bounded(fact)), None, ())
+        case Allowance():
+            return Stepped(hear(state, fact), None, ())
         case Change():
             return Stepped(replace(state, at_s=fact.at_s), None, ())
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from controller.core.acting import act, rung_text
+from controller.core.all_services import against_next
 from controller.core.budgets import over_budget
 from controller.core.conditions import TOLERANCE, Truth
 from controller.core.draft import Draft
@@ -182,7 +183,7 @@ def _next_rung(
     if rung >= len(incident.playbook.rungs):
         _escalate(draft, incident, f"{said}; no rung is left", conditions)
         return
-    refused = _against_next(draft, incident, rung)
+    refused = _against_next(draft, incident, rung) or against_next(draft, incident, rung)
     if refused:
         reasons = "; ".join(each.sentence for each in refused)
         said = f"{said}; the next rung ({rung_text(incident, rung)}) may not act: {reasons}"

@@ -208,9 +208,13 @@ class _World:
 
 
 def _at_pace(settings: JudgeSettings, tick_s: float) -> JudgeSettings:
-    """Gaps are counted in the test's ticks, and routers get two of them to take a plan."""
+    """Gaps are counted in the test's ticks, and routers get two of them to take a plan.
+
+    There are no other services, so there is nothing to ask of a cap on them all.
+    """
     timeout_s = max(settings.adoption_timeout_s, 2 * tick_s)
-    return replace(settings, tick_s=tick_s, adoption_timeout_s=timeout_s)
+    alone = replace(settings.limits, all_services=None)
+    return replace(settings, tick_s=tick_s, adoption_timeout_s=timeout_s, limits=alone)
 
 
 def _with_pages(

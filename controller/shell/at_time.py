@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.core.all_services import against_first, is_asked
 from controller.core.binding import bind
 from controller.core.conditions import Evaluation, Truth
 from controller.core.draft import Draft
@@ -91,7 +92,10 @@ def _looked(before: JudgeState, tick: Tick, records: tuple[Record, ...]) -> Mome
         if when is None:
             continue
         assumed = when.assumed is Truth.MET and when.truth is not Truth.MET
-        refused = refusals(draft, bind(playbook, target), target, assumed=assumed)
+        bound = bind(playbook, target)
+        refused = refusals(draft, bound, target, assumed=assumed)
+        if not refused and is_asked(moved, playbook.name, target):
+            refused = against_first(draft, bound, target)
         watched.append(Watched(playbook, target, when, refused))
     seen = tuple((each, observed.incidents[each.id]) for each in moved.incidents)
     return Moment(tick.at_s, moved, tuple(watched), seen, records, before.in_flight)

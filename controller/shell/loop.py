@@ -18,6 +18,7 @@ from controller.core.settings import JudgeSettings, settings_to_document
 from controller.core.step import named_signals, watched_signals
 from controller.errors import WorldError
 from controller.ports import BusReader, BusWriter, Clock, CommitFate, PlanStore
+from controller.shell.allowances import Allowances
 from controller.shell.bundle import bundle_sha256
 from controller.shell.election import LEASE_S, NO_STORE, Election, LocalCopy, Standing
 from controller.shell.explaining import Explaining
@@ -83,6 +84,7 @@ class Shell:
         self._code = code
         self._ports = ports
         self._explaining = Explaining(settings)
+        self._allowances = Allowances(ports.store)
         self._election = Election(holder, ports.store, ports.copy, ports.journal, self._loaded)
         self._tick_s = math.floor(ports.clock.now_s() - CLOSE_AFTER_S)
         self._started_s = self._tick_s
@@ -183,6 +185,8 @@ class Shell:
             if term.ended is None:
                 self._note(term.take(explained))
         if term.ended is None:
+            for allowance in self._allowances.facts(term.state, at_s, term.next_seq):
+                self._note(term.take(allowance))
             self._note(term.take(Tick(term.next_seq(), at_s, readings)))
         if term.ended is not None:
             self._stop_leading(Standing("candidate", f"a commit was {term.ended}"))
@@ -267,6 +271,7 @@ class Shell:
             "playbooks_refused": float(bool(ports.playbooks.trouble)),
             "needs_a_person": float(self.standing.pages),
             "state_bytes": self._state_bytes,
+            "allowances_unheard": self._allowances.unheard,
             "routers_live": self.intake.heads.live(at_s),
             "partitions_begun_again": ports.reader.recycled,
             "snapshots_failed": ports.snapshots.failed,

@@ -1,8 +1,8 @@
 """The recorded facts under other playbooks: what would have been decided.
 
-Recorded fates, work, explanations and what people answered are left out (they answered other
-decisions), so every commit is `not_published` and what it would have led to stays unproven. What
-people ordered by themselves (freezes, overrides) is taken. Readings that no tick recorded are
+Recorded fates, work, allowances, explanations and what people answered are left out (they answered
+other decisions), so every commit is `not_published` and what it would have led to stays unproven.
+What people ordered by themselves (freezes, overrides) is taken. Readings that no tick recorded are
 unknown, and listed.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from controller.adapters.cap_ledger import CapLedger
 from controller.core.bundles import bundle_of
 from controller.core.facts import Change, Elected, Fact, Fate, Loaded, Operator, Tick
 from controller.core.playbook import Playbook
@@ -19,6 +20,8 @@ from controller.core.readings import SignalKey
 from controller.core.records import Record, record_to_document
 from controller.core.state import JudgeState, state_from_document, state_to_document
 from controller.core.step import named_signals, step
+from controller.ports import Reserved
+from controller.shell.allowances import answers
 from controller.shell.bundle import bundle_sha256
 from controller.shell.fact_rows import from_row
 from controller.shell.segment import Segment
@@ -56,6 +59,7 @@ class OtherJudge:
         self._playbooks = playbooks
         self._state: JudgeState | None = None
         self._missing: set[SignalKey] | None = None
+        self._caps = CapLedger()
 
     def begin(self, header: Mapping[str, Any]) -> None:
         """The first segment's state is where to start from; later ones hold other decisions."""
@@ -74,6 +78,8 @@ class OtherJudge:
         assert self._state is not None, "begin comes before take"
         if not _is_taken(fact):
             return ()
+        if isinstance(fact, Tick):
+            self._allow(fact)
         stepped = step(self._state, self._with(fact))
         self._state = stepped.state
         if isinstance(fact, Tick):
@@ -85,6 +91,18 @@ class OtherJudge:
     def unrecorded(self) -> tuple[str, ...]:
         """Readings its playbooks name, which no tick held so far."""
         return tuple(sorted(map(str, self._missing or ())))
+
+    def _allow(self, tick: Tick) -> None:
+        """As if this service were alone under the cap: what others spent was not recorded."""
+        assert self._state is not None, "begin comes before take"
+
+        def reserve(
+            cap: str, service: str, key: str, cost: int, count: int, per_s: float
+        ) -> Reserved:
+            return self._caps.reserve(cap, service, key, cost, count, per_s, tick.at_s)
+
+        for allowance in answers(self._state, tick.at_s, lambda: tick.seq, reserve):
+            self._state = step(self._state, allowance).state
 
     def _with(self, fact: Fact) -> Fact:
         if isinstance(fact, Loaded):

@@ -190,7 +190,11 @@ class World:
         return 400.0 if self.slow_s[0] <= since_s < self.slow_s[1] else 50.0
 
     def controller(
-        self, holder: str = "one", name: str = "a", wrap: Wrap = lambda _, port: port
+        self,
+        holder: str = "one",
+        name: str = "a",
+        wrap: Wrap = lambda _, port: port,
+        settings: JudgeSettings = JUDGE,
     ) -> Shell:
         """A controller process with a data folder ``name`` of its own."""
         folder = self.folder / name
@@ -215,7 +219,7 @@ class World:
             playbooks=self.playbooks,
             metrics=NoMetrics(),
         )
-        return Shell(JUDGE, holder, "test", ports)
+        return Shell(settings, holder, "test", ports)
 
     def run(self, *shells: Shell, until_s: float) -> None:
         """Tick the controllers in turn until so many seconds after the start."""

@@ -154,7 +154,7 @@ def test_a_dry_run_judges_and_publishes_nothing(world: World) -> None:
     real = world.controller("real", "a")
     world.run(real, until_s=4)
     log, plan = world.log(), world.plan()
-    wrap = lambda name, port: DryRunStore(port) if name == "store" else port  # noqa: E731
+    wrap = lambda name, port: DryRunStore(port, world.clock) if name == "store" else port  # noqa: E731
     dry = world.controller("dry", "dry", wrap=wrap)
     world.run(dry, until_s=12)
     assert (world.log(), world.plan()) == (log, plan)
