@@ -12,6 +12,7 @@ from dataclasses import replace
 from controller.core.budgets import cost_of
 from controller.core.draft import Draft
 from controller.core.facts import Allowance
+from controller.core.guards import exclude_each_other
 from controller.core.limits import Cap
 from controller.core.playbook import Autonomy, Playbook
 from controller.core.refusal import Refused
@@ -65,7 +66,7 @@ def against_first(draft: Draft, playbook: Playbook, target: str | None) -> tuple
     """
     if playbook.guards.autonomy is not Autonomy.AUTO:
         return ()
-    refused = against_cap(draft, playbook, target, 0)
+    refused = _goes_first(draft, playbook) or against_cap(draft, playbook, target, 0)
     return () if refused is None else (refused,)
 
 
@@ -118,6 +119,23 @@ def hear(state: JudgeState, fact: Allowance) -> JudgeState:
         for each in state.asked
     )
     return replace(state, at_s=fact.at_s, asked=asked, allowance=fact)
+
+
+def _goes_first(draft: Draft, playbook: Playbook) -> Refused | None:
+    """Who asked at this tick and excludes it: one of the two grants would be lost."""
+    config = draft.state.config
+    books = {each.name: each for each in config.playbooks} if config is not None else {}
+    for asked in draft.state.asked:
+        is_spent = asked.answer is not None and not asked.answer.granted
+        if asked.wanted_at_s != draft.at_s or asked.rung > 0 or is_spent:
+            continue
+        other = books.get(asked.playbook)
+        if other is None or other.name == playbook.name:
+            continue
+        if exclude_each_other(playbook, other):
+            said = f"{other.name} asks all services first and they exclude each other"
+            return _refused(f"after {other.name}", said)
+    return None
 
 
 def _why_not(draft: Draft, cap: Cap, asked: Asked) -> Refused:

@@ -32,6 +32,7 @@ def test_memory_and_redis_agree_on_every_sequence(redis_server):
             self.redis = RedisPlanStore(
                 redis_server.url, redis_server.password, f"both-{next(_runs)}"
             )
+            self.cap = f"cap-{next(_runs)}"
             self.sent: list[Commit] = []
             self.published: list[Commit] = []
 
@@ -58,6 +59,15 @@ def test_memory_and_redis_agree_on_every_sequence(redis_server):
             self.sent.append(commit)
             if self.both(lambda store: store.commit(commit)) == "published":
                 self.published.append(commit)
+
+        @rule(service=HOLDERS, key=st.sampled_from("kl"), cost=st.integers(1, 3))
+        def reserve(self, service, key, cost):
+            def ask(store):
+                said = store.reserve(self.cap, service, key, cost, 4, LONG_S)
+                assert 0.0 < said.free_in_s <= LONG_S
+                return said.granted, said.used
+
+            self.both(ask)
 
         @rule(which=st.integers(0, 5))
         def send_again(self, which):

@@ -138,6 +138,18 @@ def test_a_rung_that_needs_more_than_the_cap_never_asks() -> None:
     assert world.state.asked == ()
 
 
+def test_of_two_that_exclude_each_other_only_the_first_asks_and_the_other_joins() -> None:
+    slow = playbook("slow", excludes=("routing",), priority=60)
+    failing = playbook("failing", above("errors", 0.1), excludes=("routing",))
+    world = Capped(slow, failing, settings=capped(count=2))
+    world.tick(2, p95=412.0)
+    world.tick(errors=0.5)
+    assert "failing may not act now: slow asks all services first" in blocked(world)[-1]
+    world.until("joined")
+    assert world.state.allowance is not None
+    assert world.state.allowance.used == 1
+
+
 def two_rungs() -> Any:
     first = verified(TO_CHALLENGER, expect=below("degraded", 0.01))
     return playbook(rungs=((first,), (verified(Route("primary", "fallback", 1.0)),)))

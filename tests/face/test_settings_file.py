@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.core.limits import Cap, Rate
 from controller.errors import BadInput
 from controller.settings import Settings
 from controller.settings_file import read_settings, resolve
@@ -20,6 +21,12 @@ def _file(folder: Path, text: str) -> Path:
 def test_an_empty_mapping_with_a_version_gives_the_defaults(tmp_path: Path) -> None:
     settings = read_settings(_file(tmp_path, "version: 1\n"), environ={})
     assert set(settings.arms) == {"primary", "fallback"}
+
+
+def test_a_cap_on_all_services_reaches_the_judge(tmp_path: Path) -> None:
+    text = "version: 1\nlimits: {all_services: {name: everyone, actions: 30 per 1h}}\n"
+    limits = read_settings(_file(tmp_path, text), environ={}).limits
+    assert limits.for_judge().all_services == Cap("everyone", Rate(30, 3_600.0))
 
 
 def test_paths_start_at_the_files_folder(tmp_path: Path) -> None:
@@ -56,6 +63,16 @@ def test_the_environment_names_existing_endpoints(tmp_path: Path) -> None:
             "version: 1\narms: {fallback: {share: 0.5}}\n",
             "the shares of all arms must sum to 1",
             id="shares that do not sum",
+        ),
+        pytest.param(
+            "version: 1\nlimits:\n  all_services: {name: all, actions: 3 per 31d}\n",
+            "'3 per 31d' spans more than 30d; accepted: up to 30d",
+            id="a cap over too long a span",
+        ),
+        pytest.param(
+            "version: 1\nlimits:\n  all_services: {actions: 3 per 1h}\n",
+            "limits.all_services.name: ",
+            id="a cap without a name",
         ),
         pytest.param("a: [1\n", "is not YAML", id="not yaml"),
         pytest.param(
