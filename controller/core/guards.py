@@ -63,7 +63,8 @@ def frozen(state: JudgeState, what: str, but_for: str = "") -> Refused | None:
     """Whether acting on a playbook (or ``promotions``) is frozen by another than ``but_for``."""
     for mark in state.freezes:
         if mark.what in ("all", what):
-            until = f"until {mark.until_s:g}" if mark.until_s is not None else "until thawed"
+            left_s = None if mark.until_s is None else mark.until_s - state.at_s
+            until = "until thawed" if left_s is None else f"for {duration(left_s)} more"
             because = f": {mark.why}" if mark.why else ""
             sentence = f"{mark.what} is frozen by {mark.who} {until}{because}"
             return Refused("freeze", f"freeze {mark.what} {mark.since_s:g}", sentence)

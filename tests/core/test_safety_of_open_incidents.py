@@ -1,0 +1,192 @@
+"""What an open incident may still do: frozen, cleared, expired, unseen, and approved too late."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.core.limits import Limits, Rate
+from controller.core.playbook import Autonomy, Move, Route
+from controller.core.readings import SignalKey
+from tests.core.worlds import (
+    ROUTE,
+    SETTINGS,
+    SIGNALS,
+    World,
+    above,
+    below,
+    playbook,
+    verified,
+    with_settings,
+)
+
+TO_CHALLENGER = Route("primary", "challenger", 1.0, returns=(0.1, 0.5, 1.0), every_s=5.0)
+ELSEWHERE = Route("challenger", "fallback", 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _challenger_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = SignalKey("arm_bad", (("arm", "challenger"),), 5.0)
+    monkeypatch.setitem(SIGNALS, "challenger_bad", key)  # type: ignore[arg-type]
+
+
+def widening() -> World:
+    """A quarter of the traffic is with an arm whose head-room nobody knows."""
+    world = World(playbook(rungs=((verified(TO_CHALLENGER),),)))
+    world.tick(4, p95=412.0, degraded=0.3, challenger_bad=0.0)
+    assert world.share("challenger") == 0.25
+    return world
+
+
+def test_a_move_in_stages_waits_while_a_person_froze_everything() -> None:
+    world = widening()
+    world.command("freeze", "all")
+    world.tick(60)
+    assert world.share("challenger") == 0.25
+    (blocked,) = world.sentences("blocked")
+    assert "may not move more traffic now: all is frozen by ada" in blocked
+    world.command("thaw", "all")
+    world.tick(30)
+    assert world.share("challenger") == 1.0
+
+
+def test_a_move_in_stages_ends_where_it_is_when_the_fault_is_over() -> None:
+    world = widening()
+    world.until("blocked", p95=50.0, degraded=0.0)
+    assert "moves no more traffic: clear_when is met" in world.sentences("blocked")[0]
+    assert world.share("challenger") == 0.25
+    world.until("recovered")
+    assert max(plan.arms["challenger"].share for plan in world.plans) == 0.25
+
+
+def test_nothing_is_undone_while_a_person_froze_it() -> None:
+    world = World(playbook(rungs=((verified(ROUTE, "undo"),),)))
+    world.tick(5, p95=412.0, degraded=0.5)
+    world.command("freeze", "slow-primary")
+    world.tick(60, p95=180.0)
+    assert world.share("primary") == 0.0
+    assert "undo is refused: slow-primary is frozen by ada" in world.sentences("holding")[-1]
+
+
+def test_the_freeze_of_a_guard_ends_no_freeze_of_a_person() -> None:
+    world = World(playbook(cooldown_s=1.0), settings=with_settings(oscillation_limit=2))
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("returning", p95=50.0, degraded=0.0)
+    world.command("freeze", "slow-primary")
+    world.until("frozen", p95=412.0)
+    world.until("thawed", limit=4_000)
+    world.tick(200, p95=50.0)
+    assert world.share("primary") == 0.0
+    assert [mark.who for mark in world.state.freezes] == ["ada"]
+    world.command("thaw", "slow-primary")
+    world.until("recovered")
+
+
+def test_people_cannot_freeze_so_much_that_a_freeze_is_lost() -> None:
+    many = [playbook(f"p{n:02}", when=above("errors", 0.9)) for n in range(40)]
+    world = World(*many)
+    for each in many:
+        world.command("freeze", each.name)
+    assert [mark.what for mark in world.state.freezes] == [each.name for each in many[:32]]
+    assert "32 things are frozen already" in world.sentences("operator")[-1]
+
+
+def test_nothing_returns_into_an_arm_whose_fault_is_still_seen() -> None:
+    """`clear_when` looks at the users, who are well because the arm is drained."""
+    world = World(playbook(clear_when=below("degraded", 0.01, 5.0)))
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.tick(120, degraded=0.0)
+    assert world.share("primary") == 0.0
+    assert "may not return now: `when` still holds" in world.sentences("blocked")[0]
+    assert len(world.sentences("blocked")) == 1
+    world.until("recovered", p95=50.0)
+
+
+@pytest.mark.parametrize("p95", [412.0, "down", "insufficient"])
+def test_the_clock_alone_returns_nothing_and_a_person_is_told(p95: Any) -> None:
+    route = replace(ROUTE, expires_s=60.0)
+    world = World(playbook(rungs=((Move(route),),)))
+    world.tick(3, p95=412.0)
+    world.tick(300, p95=p95)
+    assert world.share("primary") == 0.0
+    (page,) = world.pages()
+    assert "its claim has run out, but `when`" in page
+    world.until("expired", p95=160.0)
+
+
+def test_a_return_nobody_sees_is_told_to_a_person_within_minutes() -> None:
+    world = World(playbook())
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("returning", p95=50.0, degraded=0.0)
+    world.tick(400, p95="down")
+    assert world.share("primary") == 0.1, "nothing unseen passes a stage"
+    (page,) = world.pages()
+    assert "may not return more now: for 5.08 min nobody sees how stage 1 goes" in page
+    world.until("recovered", p95=50.0)
+
+
+def approved(world: World, *approvals: str) -> None:
+    for id_ in approvals:
+        world.command("approve", id_)
+
+
+def test_an_approval_does_not_lift_an_exclusion() -> None:
+    mine = playbook("mine", autonomy=Autonomy.APPROVE, excludes=("routing",))
+    other = playbook(
+        "other", above("errors", 0.1), ((Move(ELSEWHERE),),), below("errors", 0.01, 5.0)
+    )
+    world = World(mine, other)
+    world.tick(5, p95=412.0)
+    world.tick(3, errors=0.5)
+    approved(world, world.state.approvals[0].id)
+    assert (
+        "refused: other-7-3 is acting and they exclude each other"
+        in (world.sentences("operator")[-1])
+    )
+    assert world.share("primary") == 1.0
+
+
+def test_an_approval_does_not_lift_the_budget_of_the_service() -> None:
+    limits = Limits(actions=Rate(1, 3600.0))
+    other = playbook(
+        "other", above("errors", 0.1), ((Move(ELSEWHERE),),), below("errors", 0.01, 5.0)
+    )
+    world = World(
+        playbook("mine", autonomy=Autonomy.APPROVE),
+        other,
+        settings=replace(SETTINGS, limits=limits),
+    )
+    world.tick(5, p95=412.0)
+    world.tick(3, errors=0.5)
+    approved(world, world.state.approvals[0].id)
+    assert "refused: the service has spent 1 of 1 actions" in world.sentences("operator")[-1]
+
+
+def test_an_approval_comes_too_late_when_its_reason_is_gone() -> None:
+    world = World(playbook(autonomy=Autonomy.APPROVE))
+    world.tick(5, p95=412.0)
+    world.tick(600, p95=160.0)
+    approved(world, world.state.approvals[0].id)
+    said = world.sentences("operator")[-1]
+    assert "its `when` is not met now" in said
+    assert "is 160 ms, not above 200 ms" in said
+    world.tick(p95=412.0)
+    approved(world, world.state.approvals[0].id)
+    assert world.share("primary") == 0.0
+    assert next(r for r in world.records if r.phase == "acting").conditions
+
+
+def test_an_arm_that_leaves_the_settings_hands_its_traffic_to_the_fallback() -> None:
+    world = World(playbook(rungs=((Move(TO_CHALLENGER),),)))
+    world.tick(60, p95=412.0, challenger_bad=0.0)
+    assert world.share("challenger") == 1.0
+    arms = {name: arm for name, arm in SETTINGS.arms.items() if name != "challenger"}
+    world.load(playbook(), settings=replace(SETTINGS, arms=arms))
+    world.tick(2)
+    assert {name: arm.share for name, arm in world.plan.arms.items()} == {
+        "primary": 0.0,
+        "fallback": 1.0,
+    }
+    assert "routes to fallback, since there is no arm challenger now" in world.pages()[0]
