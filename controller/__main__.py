@@ -36,7 +36,7 @@ from controller.operator_door.application import Ways
 from controller.operator_door.open_door import OpenDoor, check_token
 from controller.origin import check_origin
 from controller.ports import BusWriter, PlanStore
-from controller.settings import OPERATOR_TOKEN_ENV, REDIS_PASSWORD_ENV, Settings
+from controller.settings import OPERATOR_TOKEN_ENV, PLAN_TOKEN_ENV, REDIS_PASSWORD_ENV, Settings
 from controller.settings_file import read_settings
 from controller.shell.accepted_playbooks import AcceptedPlaybooks
 from controller.shell.journal import Journal, cut_torn_tail
@@ -166,6 +166,9 @@ def _open_door(
         LOG.info("the operator door stays shut: %s is not in the environment", OPERATOR_TOKEN_ENV)
         return
     check_token(token)
+    plan_token = os.environ.get(PLAN_TOKEN_ENV, "")
+    if plan_token:
+        check_token(plan_token, PLAN_TOKEN_ENV)
     ends = settings.endpoints
     store = RedisPlanStore(ends.redis, os.environ.get(REDIS_PASSWORD_ENV), settings.service)
     parts.callback(store.close)
@@ -175,6 +178,7 @@ def _open_door(
         ends.operator_host,
         ends.operator_port,
         metrics.operator_door.set,
+        plan_token,
     )
     parts.callback(door.close)
 

@@ -27,9 +27,11 @@ Person = Annotated[str, Field(pattern=PERSON_PATTERN)]
 REDIS_PASSWORD_ENV = "SELFRIGHT_REDIS_PASSWORD"  # noqa: S105  (a name, not a secret)
 TOKEN_KEY_ENV = "SELFRIGHT_TOKEN_KEY"  # noqa: S105
 OPERATOR_TOKEN_ENV = "SELFRIGHT_OPERATOR_TOKEN"  # noqa: S105
+PLAN_TOKEN_ENV = "SELFRIGHT_PLAN_TOKEN"  # noqa: S105
 
 
 _HOST_PORT = re.compile(r"[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
+_HTTP_ORIGIN = re.compile(r"https?://([A-Za-z0-9_.\-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?")
 _REDIS_URL = re.compile(r"rediss?://[A-Za-z0-9_.\-]+(:\d{1,5})?(/\d+)?")
 
 
@@ -68,6 +70,8 @@ class Endpoints(_Strict):
     operator_port: int = Field(default=0, ge=0, le=65_535)
     """The controller's door for people, open where its token is in the environment. 0: a free
     one, written to ``DATA_DIR/run/operator.json``."""
+    plan_url: str = ""
+    """``http(s)://HOST:PORT`` of that door: the plan is read there instead of from Redis."""
 
     @field_validator("kafka")
     @classmethod
@@ -83,6 +87,15 @@ class Endpoints(_Strict):
             raise ValueError(
                 "no Redis address; accepted: redis://HOST:PORT/0, without a password "
                 f"(that one comes from {REDIS_PASSWORD_ENV})"
+            )
+        return text
+
+    @field_validator("plan_url")
+    @classmethod
+    def _plan_url_is_an_origin(cls, text: str) -> str:
+        if text and not _HTTP_ORIGIN.fullmatch(text):
+            raise ValueError(
+                f"{text!r} is no address of a plan door; accepted: http://HOST:PORT or https://..."
             )
         return text
 

@@ -13,11 +13,12 @@ import os
 import time
 from collections.abc import Callable
 
+from controller.adapters.http_plan import HttpPlanChannel
 from controller.adapters.plan_channel import PlanChannel, SyncPlanChannel
 from controller.core.plan import Plan, plan_from_document
 from controller.errors import BadInput, WorldError
 from controller.ports import GENESIS
-from controller.settings import REDIS_PASSWORD_ENV, Settings
+from controller.settings import PLAN_TOKEN_ENV, REDIS_PASSWORD_ENV, Settings
 from serving.override_file import OVERRIDE_FILE, read_override
 from serving.routing.table import RouteTable, plan_fault
 
@@ -41,23 +42,26 @@ class PlanWatch:
         self._on_change = on_change
         self._override_path = settings.data_dir / OVERRIDE_FILE
         self._override_fault = ""
+        self._is_unread = False
+        """The last reading failed, which is said once."""
         self.refused_plans = 0
         """Texts that were no plan of this format."""
         self.table = RouteTable(baseline_plan(settings))
 
     def load(self) -> None:
-        """Read plan and override once; blocks for a second at most. Redis gone: the baseline."""
-        if self._settings.endpoints.redis:
-            channel = SyncPlanChannel(
-                self._settings.endpoints.redis,
-                os.environ.get(REDIS_PASSWORD_ENV),
-                self._settings.service,
-                LOAD_TIMEOUT_S,
-            )
+        """Read plan and override once; blocks for a second or two at most.
+
+        Without an answer the plan held stays, which is the baseline at first.
+        """
+        channel = self._sync_channel()
+        if channel is not None:
             try:
                 self._take(channel.load_plan())
+                self._is_unread = False
             except WorldError as error:
-                _log.warning("routing by the settings until a plan is read: %s", error)
+                if not self._is_unread:
+                    _log.warning("routing by the plan held until a newer one is read: %s", error)
+                self._is_unread = True
             finally:
                 channel.close()
         self._read_override()
@@ -67,7 +71,7 @@ class PlanWatch:
         await asyncio.gather(self._follow(), self._reread())
 
     async def _follow(self) -> None:
-        if not self._settings.endpoints.redis:
+        if not self._is_pushed:
             return
         channel = self._channel()
         while True:
@@ -79,16 +83,34 @@ class PlanWatch:
             await asyncio.sleep(REREAD_S)
 
     async def _reread(self) -> None:
-        channel = self._channel() if self._settings.endpoints.redis else None
+        channel = self._channel() if self._is_pushed else None
         while True:
             await asyncio.sleep(REREAD_S)
-            self._read_override()
             if channel is None:
+                await asyncio.to_thread(self.load)
                 continue
+            self._read_override()
             try:
                 self._take(await channel.load_plan())
             except WorldError:
                 continue  # the plan held stays; who reports it says how old it is
+
+    @property
+    def _is_pushed(self) -> bool:
+        endpoints = self._settings.endpoints
+        return bool(endpoints.redis) and not endpoints.plan_url
+
+    def _sync_channel(self) -> HttpPlanChannel | SyncPlanChannel | None:
+        endpoints = self._settings.endpoints
+        if endpoints.plan_url:
+            token = os.environ.get(PLAN_TOKEN_ENV, "")
+            return HttpPlanChannel(endpoints.plan_url, token, LOAD_TIMEOUT_S)
+        if endpoints.redis:
+            password = os.environ.get(REDIS_PASSWORD_ENV)
+            return SyncPlanChannel(
+                endpoints.redis, password, self._settings.service, LOAD_TIMEOUT_S
+            )
+        return None
 
     def _channel(self) -> PlanChannel:
         return PlanChannel(

@@ -4,6 +4,7 @@
     POST /v1/approvals/ID/approve    {who, command_id?, expires_in_s?}, and .../reject
     GET  /v1/approvals
     GET  /v1/status
+    GET  /v1/plan                    the published plan as it is; 204: none yet
 
 A command waits for its record: 200 with the record, 409 when the judge refused it, 504 when no
 leader took it up in time. The same ``command_id`` sent again is answered by the same record.
@@ -39,6 +40,7 @@ from controller.shell.commanding import AnswerLog, Command, command_until_record
 LOG = logging.getLogger(__name__)
 BODY_TIMEOUT_S = 5.0
 COMMANDS_AT_ONCE = 8
+PLAN_PATH = "/v1/plan"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -77,6 +79,7 @@ class Door:
             Route("/v1/approvals/{id}/reject", self._deciding("reject"), methods=["POST"]),
             Route("/v1/approvals", self._approvals, methods=["GET"]),
             Route("/v1/status", self._status, methods=["GET"]),
+            Route(PLAN_PATH, self._plan, methods=["GET"]),
         ]
 
     async def _operator(self, request: Request) -> Response:
@@ -95,6 +98,12 @@ class Door:
     async def _status(self, _: Request) -> Response:
         ways = self._ways
         return JSONResponse(await run_in_threadpool(status, ways.store, ways.data_dir))
+
+    async def _plan(self, _: Request) -> Response:
+        stored = await run_in_threadpool(self._ways.store.load)
+        if stored is None or stored.plan is None:
+            return Response(status_code=204)
+        return Response(stored.plan, media_type="application/json")
 
     async def _command(self, asked: Asked) -> Response:
         if self._waiting >= COMMANDS_AT_ONCE:
@@ -140,8 +149,9 @@ class Door:
         return record
 
 
-def application(ways: Ways, token: str) -> ASGIApp:
-    """The whole door. ``token`` is what every request carries."""
+def application(ways: Ways, token: str, plan_token: str = "") -> ASGIApp:
+    """The whole door. ``token`` is what every request carries; with ``plan_token``, where there is
+    one, a service reads the plan and nothing else."""
     inside = Starlette(
         routes=Door(ways).routes(),
         exception_handlers={
@@ -152,23 +162,24 @@ def application(ways: Ways, token: str) -> ASGIApp:
         },
     )
     inside.router.redirect_slashes = False
-    return _Guarded(inside, token)
+    return _Guarded(inside, token, plan_token)
 
 
 class _Guarded:
     """Nobody without the token learns even which paths there are."""
 
-    def __init__(self, inside: ASGIApp, token: str) -> None:
+    def __init__(self, inside: ASGIApp, token: str, plan_token: str) -> None:
         if not token:
             raise ValueError("a door without a token stands open")
         self._inside = inside
         self._expected = f"Bearer {token}".encode()
+        self._of_readers = f"Bearer {plan_token}".encode() if plan_token else self._expected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         said = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(said) == 1 and hmac.compare_digest(said[0], self._expected):
+        if len(said) == 1 and self._opens(scope["path"], said[0]):
             await self._inside(scope, receive, send)
             return
         reason = Reason(
@@ -179,6 +190,11 @@ class _Guarded:
             headers={"WWW-Authenticate": "Bearer"},
         )
         await _answer(reason)(scope, receive, send)
+
+    def _opens(self, path: str, said: bytes) -> bool:
+        if hmac.compare_digest(said, self._expected):
+            return True
+        return path == PLAN_PATH and hmac.compare_digest(said, self._of_readers)
 
 
 async def _body(request: Request) -> bytes:
@@ -219,7 +235,7 @@ async def _not_routed(request: Request, error: Exception) -> Response:
         error.status_code,
         "no such method here" if error.status_code == 405 else "no such path",
         request.url.path[:200],
-        accepted + "GET /v1/status",
+        accepted + "GET /v1/status, GET /v1/plan",
         headers=error.headers or {},
     )
     return _answer(reason)

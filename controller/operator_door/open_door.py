@@ -28,12 +28,12 @@ _TOKEN = re.compile(r"[\x21-\x7e]{16,256}")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def check_token(token: str) -> None:
+def check_token(token: str, field: str = OPERATOR_TOKEN_ENV) -> None:
     """Raise BadInput for one that is easy to guess, or that no header can carry."""
     if not _TOKEN.fullmatch(token):
         raise BadInput(
             "no token for the operator door; accepted: 16 to 256 visible ASCII characters",
-            field=OPERATOR_TOKEN_ENV,
+            field=field,
         )
 
 
@@ -44,7 +44,13 @@ class OpenDoor:
     """
 
     def __init__(
-        self, ways: Ways, token: str, host: str, port: int, say_up: Callable[[bool], None]
+        self,
+        ways: Ways,
+        token: str,
+        host: str,
+        port: int,
+        say_up: Callable[[bool], None],
+        plan_token: str = "",
     ) -> None:
         self._ways = ways
         self._say_up = say_up
@@ -52,7 +58,7 @@ class OpenDoor:
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         self._server = uvicorn.Server(
             uvicorn.Config(
-                application(ways, token),
+                application(ways, token, plan_token),
                 log_config=None,
                 log_level="warning",
                 access_log=False,

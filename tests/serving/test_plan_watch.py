@@ -35,12 +35,21 @@ def test_without_any_plan_the_settings_route_as_epoch_0(tmp_path: Path) -> None:
     assert held.control_arm == "fallback"
 
 
-def test_a_redis_that_is_gone_leaves_the_baseline(tmp_path: Path) -> None:
-    endpoints = Endpoints(redis="redis://127.0.0.1:1/0")
+@pytest.mark.parametrize(
+    "endpoints",
+    [Endpoints(redis="redis://127.0.0.1:1/0"), Endpoints(plan_url="http://127.0.0.1:1")],
+)
+def test_a_store_that_is_gone_leaves_the_baseline(tmp_path: Path, endpoints: Endpoints) -> None:
     settings = SETTINGS.model_copy(update={"data_dir": tmp_path, "endpoints": endpoints})
     watching = PlanWatch(settings)
     watching.load()
     assert watching.table.held.epoch == 0
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:1", "http://a/path", "http://u:p@a", "ftp://a"])
+def test_an_address_of_the_plan_is_scheme_host_and_port(url: str) -> None:
+    with pytest.raises(ValueError, match="no address of a plan door"):
+        Endpoints(plan_url=url)
 
 
 def test_newer_plans_are_taken_once_and_older_ones_refused(tmp_path: Path) -> None:

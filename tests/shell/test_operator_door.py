@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.adapters.http_plan import HttpPlanChannel
 from controller.core.commands import VERBS
 from controller.core.playbook import Autonomy
-from controller.errors import BadInput, Unavailable
+from controller.errors import BadInput, Rejected, Unavailable
 from controller.operator_door import application as door_application
 from controller.operator_door.application import Ways, application
 from controller.operator_door.open_door import FILE, OpenDoor, check_token
@@ -100,8 +101,10 @@ class StubJudge(PlanStore):
         start = 0 if after == "-" else int(after)
         return [(str(start + i + 1), line) for i, line in enumerate(self.lines[start:])]
 
+    stored: Stored | None = None
+
     def load(self) -> Stored | None:
-        return None
+        return self.stored
 
 
 def decode_rows(value: bytes) -> list[dict[str, Any]]:
@@ -355,6 +358,46 @@ def test_it_listens_on_loopback_says_where_and_ends(
     door_.close()
     assert said == [True, False]
     assert not (tmp_path / FILE).exists()
+
+
+PLAN_TOKEN = "a token that reads the plan"
+
+
+@pytest.fixture
+def plan_door(tmp_path: Path) -> Iterator[tuple[StubJudge, str]]:
+    judge = StubJudge()
+    ways = Ways("shop", tmp_path, judge, judge)
+    found = OpenDoor(ways, TOKEN, "127.0.0.1", 0, lambda _: None, PLAN_TOKEN)
+    yield judge, f"http://127.0.0.1:{found.address[1]}"
+    found.close()
+
+
+def test_services_read_the_plan_as_it_is_with_a_token_that_opens_nothing_else(
+    plan_door: tuple[StubJudge, str],
+) -> None:
+    judge, url = plan_door
+    assert HttpPlanChannel(url, PLAN_TOKEN).load_plan() is None, "nothing was published yet"
+    judge.stored = Stored("h", b'{"format": 1}', None, 1, 1)
+    assert HttpPlanChannel(url, PLAN_TOKEN).load_plan() == b'{"format": 1}'
+    assert HttpPlanChannel(url, TOKEN).load_plan() == b'{"format": 1}'
+    for token in ("", "another token"):
+        with pytest.raises(Rejected, match="SELFRIGHT_PLAN_TOKEN"):
+            HttpPlanChannel(url, token).load_plan()
+    app = application(Ways("shop", Path(), judge, judge), TOKEN, PLAN_TOKEN)
+    assert ask(app, "GET", "/v1/status", token=PLAN_TOKEN).status == 401
+    assert ask(app, "POST", "/v1/operator", FREEZE, token=PLAN_TOKEN).status == 401
+    assert judge.rows == []
+
+
+def test_without_a_token_for_readers_no_empty_one_opens_the_plan() -> None:
+    judge = StubJudge()
+    app = application(Ways("shop", Path(), judge, judge), TOKEN)
+    assert ask(app, "GET", "/v1/plan", token="").status == 401
+
+
+def test_a_plan_door_that_is_not_there_is_a_state_of_the_world() -> None:
+    with pytest.raises(Unavailable, match="the plan door at 127.0.0.1:1"):
+        HttpPlanChannel("http://127.0.0.1:1", PLAN_TOKEN).load_plan()
 
 
 def test_its_death_is_said_and_ends_nothing_else(
