@@ -30,7 +30,8 @@ from serving import ray_cluster
 from serving.free_ports import free_port, is_free
 from serving.process_guard import dismiss, start_guard
 from serving.process_record import ProcessRecord
-from serving.router_replica import local_arms, token_key
+from serving.router_replica import local_arms
+from serving.token_key import token_key
 
 READY_FILE = Path("run") / "serving.ready"
 READY_TIMEOUT_S = 120.0

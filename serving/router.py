@@ -14,7 +14,6 @@ from controller.telemetry.schema import SERVED
 from serving.arm_attempt import try_local, try_remote
 from serving.arm_call import ArmAnswer, ArmQuery
 from serving.feedback import Feedback
-from serving.feedback_token import TokenLabels, sign
 from serving.means import Means
 from serving.prober import Prober
 from serving.requests import RecommendRequest, check_segments
@@ -30,8 +29,8 @@ from serving.routing.verdict import (
     request_outcome,
 )
 from serving.served_row import Asked, Attempt, Served
+from serving.slate_token import slate_token
 
-LEAST_TOKEN_LIFE_S = 60.0
 _INPUT_SALT = 0x1A9B_0C5D_77E3_F00D
 
 
@@ -219,26 +218,20 @@ class Router:
         )
         self._write(way, outcome, latency_ms)
         arm = way.drawn.arm if way.drawn else None
-        at_s = way.asked.at_s
-        life_s = max(LEAST_TOKEN_LIFE_S, self._means.settings.attribution_window_s)
-        labels = TokenLabels(
-            request_id=way.asked.request_id,
-            arm=arm or "",
-            evaluation_id=way.drawn.evaluation_id if way.drawn else "",
-            propensities=way.drawn.propensities if way.drawn else {},
-            at_s=at_s,
-            expires_at_s=at_s + life_s,
-            slate_length=len(way.answer.item_ids),
-            top_score=way.answer.scores[0] if way.served_by == arm and not way.asked.bot else None,
-            segments=way.asked.segments,
-        )
         return Slate(
             request_id=way.asked.request_id.hex(),
             answer=way.answer,
             served_by=way.served_by,
             arm=arm or "",
             degraded=is_degraded(drawn=arm, served_by=way.served_by, outcome=outcome),
-            token=sign(self._means.token_key, labels),
+            token=slate_token(
+                self._means.token_key,
+                way.asked,
+                way.drawn,
+                way.answer,
+                way.served_by,
+                self._means.settings.attribution_window_s,
+            ),
         )
 
     def _write(self, way: _Way, outcome: Outcome, latency_ms: float) -> None:

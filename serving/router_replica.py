@@ -17,7 +17,7 @@ from starlette.responses import Response
 from controller.adapters.redis_connection import connect_async
 from controller.core.plan import Plan
 from controller.errors import BadInput
-from controller.settings import REDIS_PASSWORD_ENV, TOKEN_KEY_ENV, Settings
+from controller.settings import REDIS_PASSWORD_ENV, Settings
 from controller.telemetry.schema import REPLICA
 from models.registry import Registry
 from serving.application import Application
@@ -31,6 +31,7 @@ from serving.replica_report import ReplicaReport
 from serving.response_cache import ResponseCache
 from serving.router import Router
 from serving.telemetry_buffer import open_telemetry, own_partition
+from serving.token_key import token_key
 
 RELOAD_S = 5.0
 REDIS_TIMEOUT_S = 1.0
@@ -134,11 +135,3 @@ def local_arms(settings: Settings) -> tuple[str, ...]:
     """Arms that answer in the router; the fallback arm always does, as the last resort."""
     named = [name for name, arm in settings.arms.items() if arm.in_process]
     return tuple(dict.fromkeys((*named, settings.fallback_arm)))
-
-
-def token_key() -> bytes:
-    """The key of tokens and hashes. Raise BadInput when the environment has none."""
-    key = os.environ.get(TOKEN_KEY_ENV, "")
-    if len(key) < 16:
-        raise BadInput(f"set {TOKEN_KEY_ENV} to a secret of at least 16 characters")
-    return key.encode()

@@ -162,8 +162,9 @@ def _of_answers(answers: Sequence[ArmAnswer | None]) -> Columns:
             [told if of else _NOTHING for told, of in zip(contributions, inputs, strict=True)],
         ),
     }
+    unscored = np.array([not each for each in scores])
     for name, values in zip(("top_score", "margin", "entropy"), slate_shapes(scores), strict=True):
-        columns[name] = pa.array(values.astype(np.float32))
+        columns[name] = pa.array(values.astype(np.float32), mask=unscored)
     if len(there) == len(answers):
         return columns
     places = count()

@@ -182,14 +182,19 @@ def until_next_s(now_s: float) -> float:
 
 def open_telemetry(settings: Settings, producer: str) -> TelemetryBuffer:
     """A started buffer to the settings' broker; ``producer`` picks its partition."""
-    buffer = TelemetryBuffer(
+    buffer = telemetry_to_broker(settings, producer)
+    buffer.start()
+    return buffer
+
+
+def telemetry_to_broker(settings: Settings, producer: str) -> TelemetryBuffer:
+    """The same, not started."""
+    return TelemetryBuffer(
         lambda: KafkaBusWriter(settings.endpoints.kafka, partitions=settings.partitions),
         service=settings.service,
         region=settings.region,
         partition=own_partition(settings, producer),
     )
-    buffer.start()
-    return buffer
 
 
 def own_partition(settings: Settings, producer: str) -> int:
