@@ -27,7 +27,8 @@ class ArmAnswer:
     ages_s: Mapping[str, float] = field(default_factory=dict)
     defaulted: tuple[str, ...] = ()
     inputs: Mapping[str, float] = field(default_factory=dict)
-    cpu_ms: float = 0.0
+    cpu_ms: float | None = 0.0
+    """None where nobody measured it."""
     memory_mb_s: float | None = None
     """None where the arm has no process of its own, or nothing was computed."""
     not_found: tuple[str, ...] = ()

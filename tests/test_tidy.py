@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("selfright", "simulator", "serving", "models", "controller", "playbooks", "benchmarks")
+FOLDERS = (
+    "selfright",
+    "simulator",
+    "serving",
+    "models",
+    "controller",
+    "playbooks",
+    "benchmarks",
+    "examples",
+)
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70

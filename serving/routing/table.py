@@ -24,7 +24,8 @@ class RouteTable:
     def __init__(self, baseline: Plan) -> None:
         self.held = baseline
         self._override: Override | None = None
-        self._effective = baseline
+        self._folded = (baseline, baseline)
+        """The plan held, and what to route by then: one value, as another thread may fold, too."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -46,21 +47,24 @@ class RouteTable:
         """What to route by."""
         if self._override is not None and now_s >= self._override.expires_at_s:
             self.set_override(None)
-        return self._effective
+        held, folded = self._folded
+        if held is not self.held:
+            self._fold()
+            folded = self._folded[1]
+        return folded
 
     @property
     def override(self) -> Override | None:
         return self._override
 
     def _fold(self) -> None:
-        if self._override is None:
-            self._effective = self.held
+        held, override = self.held, self._override
+        if override is None:
+            self._folded = (held, held)
             return
-        shares = self._override.shares
-        arms = {
-            name: replace(arm, share=shares.get(name, 0.0)) for name, arm in self.held.arms.items()
-        }
-        self._effective = replace(self.held, arms=arms, splits=(), evaluation=None)
+        shares = override.shares
+        arms = {name: replace(arm, share=shares.get(name, 0.0)) for name, arm in held.arms.items()}
+        self._folded = (held, replace(held, arms=arms, splits=(), evaluation=None))
 
 
 def plan_fault(plan: Plan) -> str | None:

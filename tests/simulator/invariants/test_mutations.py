@@ -95,7 +95,7 @@ def test_an_epoch_not_checked_is_caught(
     """The predecessor of each plan comes once more, late: routers must not take it."""
 
     def take_anything(table: RouteTable, plan: Any) -> bool:
-        table.held = table._effective = plan
+        table.held = plan
         return True
 
     monkeypatch.setattr(RouteTable, "offer", take_anything)
