@@ -17,6 +17,7 @@ from pathlib import Path
 
 from controller.adapters.kafka_topics import addresses
 from controller.adapters.redis_connection import redis_address
+from controller.core.plan import Plan
 from controller.errors import BadInput
 from controller.settings import Settings
 from controller.settings_file import read_settings
@@ -30,7 +31,7 @@ from serving.plan_watch import PlanWatch
 from serving.requests import LARGEST_SLATE, FeedbackRequest, check_segments, parse_body
 from serving.routing import identity
 from serving.routing.admission import AdmissionLimits, Load, shed_reason
-from serving.routing.draw import Drawn, draw, unit_of
+from serving.routing.draw import Drawn, draw, unit_kind, unit_of
 from serving.served_row import Asked, Served
 from serving.slate_token import slate_token
 from serving.telemetry_buffer import TelemetryBuffer, telemetry_to_broker
@@ -96,12 +97,14 @@ class Attached:
         segments: Mapping[str, str] | None = None,
         place: str | None = None,
         bot: bool = False,
+        sticky: bool = False,
     ) -> DrawnRequest:
         """Draw the arm for one request of a user.
 
         Inside a middleware it ends with the HTTP request, in a ``with`` at its end, else with
-        ``served``. ``place`` in the product that shows the slate. A segment the settings do not
-        name is left out and logged once.
+        ``served``. ``place`` in the product that shows the slate. ``sticky``: a user keeps an arm
+        as long as its share stays, whatever the plan draws by. A segment the settings do not name
+        is left out and logged once.
         """
         living = self._living()
         frame = current_frame()
@@ -124,9 +127,11 @@ class Attached:
         unit = identity.request_unit(asked.request_id)
         drawn: Drawn | None = None
         if shed_reason(_NO_LIMITS, _NO_LOAD, plan.shed_share, unit) is None:
-            drawn_by = user_hash if session is None else session
-            unit = unit_of(plan, asked.request_id, user_hash, drawn_by)
-            drawn = draw(plan, unit, asked.segments)
+            unit = user_hash
+            if not sticky:
+                drawn_by = user_hash if session is None else session
+                unit = unit_of(plan, asked.request_id, user_hash, drawn_by)
+            drawn = _draw(plan, unit, asked.segments, sticky=sticky)
         found = DrawnRequest(
             arm=drawn.arm if drawn else self._settings.fallback_arm,
             user_id=user,
@@ -143,6 +148,17 @@ class Attached:
             frame.own(found)
         living.in_flight.add(found)
         return found
+
+    def drawn_for(self, user_id: str, segments: Mapping[str, str]) -> tuple[Drawn, Plan]:
+        """The arm a sticky request of the user is drawn, and by which plan. No row is written."""
+        self._living()
+        plan = self.watch.table.effective(time.time())
+        unit = identity.hash_user(self._key, user_id)
+        return _draw(plan, unit, self._known(segments), sticky=True), plan
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        return tuple(self._settings.segments)
 
     @property
     def feedback(self) -> Feedback:
@@ -221,3 +237,9 @@ class Attached:
             else:
                 known[name] = value
         return known
+
+
+def _draw(plan: Plan, unit: int, segments: Mapping[str, str], *, sticky: bool) -> Drawn:
+    """A user's draws are alike: no evaluation that counts requests may count them."""
+    may_stamp = not sticky or unit_kind(plan) == "user"
+    return draw(plan, unit, segments, both_closed=may_stamp)

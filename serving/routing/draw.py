@@ -57,9 +57,14 @@ def propensities(plan: Plan, segments: Mapping[str, str]) -> dict[str, float]:
     return chances
 
 
+def unit_kind(plan: Plan) -> str:
+    """``request``, ``user`` or ``session``; an evaluation brings its own."""
+    return plan.evaluation.unit if plan.evaluation else plan.unit
+
+
 def unit_of(plan: Plan, request_id: bytes, user_hash: int, session_hash: int) -> int:
     """What is drawn for: the request, unless the plan says ``user`` or ``session``."""
-    kind = plan.evaluation.unit if plan.evaluation else plan.unit
+    kind = unit_kind(plan)
     if kind == "user":
         return user_hash
     if kind == "session":
