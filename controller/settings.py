@@ -31,7 +31,9 @@ PLAN_TOKEN_ENV = "SELFRIGHT_PLAN_TOKEN"  # noqa: S105
 
 
 _HOST_PORT = re.compile(r"[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
-_HTTP_ORIGIN = re.compile(r"https?://([A-Za-z0-9_.\-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?")
+_ORIGIN = r"https?://([A-Za-z0-9_.\-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?"
+_HTTP_ORIGIN = re.compile(_ORIGIN + "/?")
+_HTTP_URL = re.compile(_ORIGIN + r"(/[A-Za-z0-9_.~%/\-]*)?")
 _REDIS_URL = re.compile(r"rediss?://[A-Za-z0-9_.\-]+(:\d{1,5})?(/\d+)?")
 
 
@@ -48,9 +50,24 @@ class Arm(_Strict):
     """A registered model version, or ``latest``: the newest one registered for this arm."""
     in_process: bool = False
     """Answered inside the router's own process, from memory."""
+    url: str = ""
+    """``http(s)://HOST:PORT/PATH`` of a server that answers (`serving/http_arms.py`)."""
     replicas: int = Field(default=1, ge=1, le=64)
     capacity_per_s: float | None = Field(default=None, gt=0.0)
     """Requests it bears, where that is known better than the head-room monitor learns it."""
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_an_address_without_a_password(cls, text: str) -> str:
+        if text and not _HTTP_URL.fullmatch(text):
+            raise ValueError("no address of an arm; accepted: http(s)://HOST:PORT/PATH")
+        return text
+
+    @model_validator(mode="after")
+    def _answers_in_one_place(self) -> Arm:
+        if self.url and self.in_process:
+            raise ValueError("an arm with a url is not in_process; accepted: one of them")
+        return self
 
 
 class Endpoints(_Strict):
@@ -300,6 +317,11 @@ class Settings(_Strict):
     def _arms_fit_together(self) -> Settings:
         if self.fallback_arm not in self.arms:
             raise ValueError(f"fallback_arm {self.fallback_arm!r} is not one of {list(self.arms)}")
+        if self.arms[self.fallback_arm].url:
+            raise ValueError(
+                f"fallback_arm {self.fallback_arm!r} has a url; accepted: one that answers in the "
+                "router, for it is the last resort"
+            )
         if abs(sum(arm.share for arm in self.arms.values()) - 1.0) > 1e-9:
             raise ValueError("the shares of all arms must sum to 1")
         return self

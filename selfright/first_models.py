@@ -26,13 +26,13 @@ def ensure_models(
     seed: int,
     say: Callable[[str], None],
 ) -> None:
-    """Register a version for each arm that has none, from the interactions at hand.
+    """Register a version for each arm of ours that has none, from the interactions at hand.
 
     Where there are no interactions yet, a day of history is made first: from ``ratings``
     (MovieLens layout), else by the built-in generator. Raises BadInput for a malformed file.
     """
     registry = Registry(settings.data_dir / "artifacts")
-    if all(registry.latest(arm) for arm in settings.arms):
+    if all(arm.url or registry.latest(name) for name, arm in settings.arms.items()):
         return
     from models.bootstrap import bootstrap  # noqa: PLC0415  (trains: a second to import)
 

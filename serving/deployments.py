@@ -8,7 +8,7 @@ from ray import serve
 
 from controller.settings import Settings
 from serving.arm import ArmReplica
-from serving.router_replica import RouterReplica, local_arms
+from serving.router_replica import RouterReplica, deployed_arms
 
 ROUTER_REPLICAS = 2
 _EVERY_DEPLOYMENT: dict[str, Any] = {
@@ -23,18 +23,16 @@ _EVERY_DEPLOYMENT: dict[str, Any] = {
 def application(settings: Settings) -> Any:
     """Ready for `serve.run`. Queues are finite: what does not fit is an error the router covers."""
     settings_json = settings.model_dump_json()
-    in_router = local_arms(settings)
     arms = {
         name: serve.deployment(
             name=f"arm-{name}",
-            num_replicas=arm.replicas,
+            num_replicas=settings.arms[name].replicas,
             ray_actor_options={"num_cpus": 0.1},
             max_ongoing_requests=64,
             max_queued_requests=64,
             **_EVERY_DEPLOYMENT,
         )(ArmReplica).bind(settings_json, name)
-        for name, arm in settings.arms.items()
-        if name not in in_router
+        for name in deployed_arms(settings)
     }
     router = serve.deployment(
         name="router",

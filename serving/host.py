@@ -30,7 +30,7 @@ from serving import ray_cluster
 from serving.free_ports import free_port, is_free
 from serving.process_guard import dismiss, start_guard
 from serving.process_record import ProcessRecord
-from serving.router_replica import local_arms
+from serving.router_replica import deployed_arms
 from serving.token_key import token_key
 
 READY_FILE = Path("run") / "serving.ready"
@@ -197,7 +197,7 @@ def _write_ready(path: Path, settings: Settings, ray_address: str) -> None:
         "pid": os.getpid(),
         "http_port": settings.endpoints.http_port,
         "ray_address": ray_address,
-        "arms": [name for name in settings.arms if name not in local_arms(settings)],
+        "arms": deployed_arms(settings),
     }
     write_atomically(path, json.dumps(document).encode())
     _log.info("serving on http://%s:%s", settings.endpoints.http_host, document["http_port"])

@@ -22,6 +22,7 @@ from controller.telemetry.schema import REPLICA
 from models.registry import Registry
 from serving.application import Application
 from serving.arm_call import ArmQuery, PendingAnswer
+from serving.http_arms import HttpArms, arm_urls
 from serving.live_routers import LiveRouters
 from serving.loaded_models import LoadedModels
 from serving.means import Means
@@ -69,7 +70,7 @@ class RouterReplica:
         self._means = Means(
             settings=settings,
             table=self._watch.table,
-            arms=HandleArms(handles),
+            arms=HttpArms(arm_urls(settings), HandleArms(handles)),
             models=self._models,
             telemetry=self._telemetry,
             token_key=token_key(),
@@ -135,3 +136,9 @@ def local_arms(settings: Settings) -> tuple[str, ...]:
     """Arms that answer in the router; the fallback arm always does, as the last resort."""
     named = [name for name, arm in settings.arms.items() if arm.in_process]
     return tuple(dict.fromkeys((*named, settings.fallback_arm)))
+
+
+def deployed_arms(settings: Settings) -> tuple[str, ...]:
+    """Arms with a deployment of their own: neither in the router nor elsewhere."""
+    local = local_arms(settings)
+    return tuple(name for name, arm in settings.arms.items() if name not in local and not arm.url)
