@@ -52,6 +52,8 @@ class Arm(_Strict):
     """Answered inside the router's own process, from memory."""
     url: str = ""
     """``http(s)://HOST:PORT/PATH`` of a server that answers (`serving/http_arms.py`)."""
+    recommender: Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")] = ""
+    """``MODULE:CLASS`` of a recommender of your own (`models/own_recommender.py`)."""
     replicas: int = Field(default=1, ge=1, le=64)
     capacity_per_s: float | None = Field(default=None, gt=0.0)
     """Requests it bears, where that is known better than the head-room monitor learns it."""
@@ -67,6 +69,8 @@ class Arm(_Strict):
     def _answers_in_one_place(self) -> Arm:
         if self.url and self.in_process:
             raise ValueError("an arm with a url is not in_process; accepted: one of them")
+        if self.url and self.recommender:
+            raise ValueError("an arm has a url or a recommender; accepted: one of them")
         return self
 
 

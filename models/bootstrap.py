@@ -5,7 +5,7 @@ Takes plain paths and times, so that whoever starts the service needs nothing bu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,13 +28,14 @@ def bootstrap(
     *,
     primary_arm: str = "primary",
     fallback_arm: str = "fallback",
+    without: Container[str] = (),
 ) -> dict[str, str]:
-    """Arm → version, training and registering what is not registered yet.
+    """Arm → version, training and registering what is not registered yet; ``without`` these arms.
 
     Raise NoInteractions when there is too little to learn from; then nothing is registered.
     """
     registry = Registry(data_dir / ARTIFACTS)
-    found = {arm: registry.latest(arm) for arm in (fallback_arm, primary_arm)}
+    found = {arm: registry.latest(arm) for arm in (fallback_arm, primary_arm) if arm not in without}
     if all(found.values()):
         return {arm: version for arm, version in found.items() if version is not None}
     table = read_interactions(data_dir / INTERACTIONS)

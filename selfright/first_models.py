@@ -26,13 +26,16 @@ def ensure_models(
     seed: int,
     say: Callable[[str], None],
 ) -> None:
-    """Register a version for each arm of ours that has none, from the interactions at hand.
+    """Register a version for each arm that has none, from the interactions at hand.
+
+    Arms with a url or a recommender of the user's own are left to the user.
 
     Where there are no interactions yet, a day of history is made first: from ``ratings``
     (MovieLens layout), else by the built-in generator. Raises BadInput for a malformed file.
     """
     registry = Registry(settings.data_dir / "artifacts")
-    if all(arm.url or registry.latest(name) for name, arm in settings.arms.items()):
+    theirs = frozenset(name for name, arm in settings.arms.items() if arm.url or arm.recommender)
+    if all(name in theirs or registry.latest(name) for name in settings.arms):
         return
     from models.bootstrap import bootstrap  # noqa: PLC0415  (trains: a second to import)
 
@@ -45,7 +48,7 @@ def ensure_models(
         pq.write_table(table, interactions / "history.parquet")
     say("training the first models")
     try:
-        versions = bootstrap(settings.data_dir, now_s=now_s, seed=seed)
+        versions = bootstrap(settings.data_dir, now_s=now_s, seed=seed, without=theirs)
     except ModelError as error:
         raise BadInput(str(error)) from None
     for arm, version in versions.items():

@@ -31,6 +31,7 @@ from selfright.stack.broker import EmbeddedBroker
 from selfright.stack.child_process import free_port, is_port_free
 from selfright.stack.redis_server import EmbeddedRedis
 from selfright.supervisor import Supervised, Supervisor
+from serving.own_recommenders import open_registry
 from simulator.population.ratings_file import read_ratings
 
 WATCH_EVERY_S = 0.25
@@ -183,6 +184,7 @@ def _check_before_anything_changes(settings: Settings, ratings: Path | None) -> 
             "a free port (--port N), or 0 for any free one",
             field="endpoints.http_port",
         )
+    open_registry(settings)
     load_playbooks(settings.playbooks, settings, catalogue_of(settings))
     if ratings is not None:
         read_ratings(ratings)

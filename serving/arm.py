@@ -18,11 +18,11 @@ from controller.core.plan import Plan
 from controller.settings import REDIS_PASSWORD_ENV, Settings
 from controller.telemetry.schema import MODEL, REPLICA
 from models.errors import ModelError
-from models.registry import Registry
 from serving.arm_call import ArmAnswer, ArmQuery
 from serving.fault_file import FAULTS_FILE, FaultFile, InjectedError
 from serving.features import FeatureReader
-from serving.loaded_models import LATEST, LoadedModels
+from serving.loaded_models import LATEST
+from serving.own_recommenders import arms_without_versions, models_of, open_registry
 from serving.plan_watch import PlanWatch
 from serving.replica_files import announce_replica
 from serving.replica_report import MODEL_EVERY_S, ReplicaReport, model_row
@@ -43,8 +43,9 @@ class ArmReplica:
         settings = Settings.model_validate_json(settings_json)
         self._arm = arm
         self._in_flight = 0
-        self._registry = Registry(settings.data_dir / "artifacts")
-        self._models = LoadedModels(self._registry, (arm,))
+        self._registry = open_registry(settings)
+        self._models = models_of(settings, (arm,))
+        self._has_versions = arm not in arms_without_versions(settings)
         self._watch = PlanWatch(settings, self._wake)
         self._plan_changed = asyncio.Event()
         await asyncio.to_thread(self._watch.load)
@@ -137,7 +138,7 @@ class ArmReplica:
 
     async def _report_model(self) -> None:
         version = self._models.version(self._arm)
-        if not version:
+        if not version or not self._has_versions:
             return
         try:
             manifest = await asyncio.to_thread(self._registry.manifest, version)

@@ -25,9 +25,9 @@ from controller.atomic_file import write_atomically
 from controller.errors import BadInput, Unavailable
 from controller.settings import Settings
 from models.errors import ModelError
-from models.registry import Registry
 from serving import ray_cluster
 from serving.free_ports import free_port, is_free
+from serving.own_recommenders import arms_without_versions, open_registry
 from serving.process_guard import dismiss, start_guard
 from serving.process_record import ProcessRecord
 from serving.router_replica import deployed_arms
@@ -82,7 +82,23 @@ def _checked(settings: Settings) -> Settings:
     token_key()
     addresses(settings.endpoints.kafka)
     redis_address(settings.endpoints.redis)
-    registry = Registry(settings.data_dir / "artifacts")
+    if settings.fallback_arm not in arms_without_versions(settings):
+        _check_fallback_version(settings)
+    endpoints = settings.endpoints
+    port = endpoints.http_port or free_port()
+    if not settings.endpoints.ray and not is_free(port, endpoints.http_host):
+        raise BadInput(
+            f"{endpoints.http_host}:{port} is taken; free it or set another port",
+            field="endpoints.http_port",
+        )
+    return settings.model_copy(
+        update={"endpoints": endpoints.model_copy(update={"http_port": port})}
+    )
+
+
+def _check_fallback_version(settings: Settings) -> None:
+    """Raise BadInput for a last resort that is not there, or damaged."""
+    registry = open_registry(settings)
     version = settings.arms[settings.fallback_arm].version
     try:
         named = registry.latest(settings.fallback_arm) if version == "latest" else version
@@ -94,16 +110,6 @@ def _checked(settings: Settings) -> Settings:
         registry.load(named)
     except ModelError as error:
         raise BadInput(str(error), field=f"arms.{settings.fallback_arm}.version") from error
-    endpoints = settings.endpoints
-    port = endpoints.http_port or free_port()
-    if not settings.endpoints.ray and not is_free(port, endpoints.http_host):
-        raise BadInput(
-            f"{endpoints.http_host}:{port} is taken; free it or set another port",
-            field="endpoints.http_port",
-        )
-    return settings.model_copy(
-        update={"endpoints": endpoints.model_copy(update={"http_port": port})}
-    )
 
 
 def _run_application(settings: Settings) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from models.errors import ModelError
+from models.own_recommender import BadRecommender, make_recommender
 from models.recommender import FeatureValues, Recommender
 from models.registry import Registry
 from serving.arm_call import ArmAnswer, ArmQuery
@@ -24,8 +25,15 @@ _log = logging.getLogger(__name__)
 class LoadedModels:
     """``load`` may run in a thread while ``answer`` is called: versions are swapped whole."""
 
-    def __init__(self, registry: Registry, arms: Iterable[str]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        arms: Iterable[str],
+        made: Mapping[str, Callable[[], object]] | None = None,
+    ) -> None:
         self._registry = registry
+        self._made = made or {}
+        """Arms whose one recommender is made here, whatever version is wanted."""
         self._arms = tuple(dict.fromkeys(arms))
         self._loaded: dict[str, Recommender] = {}
         self._refused: dict[str, str] = {}
@@ -34,6 +42,10 @@ class LoadedModels:
         """Load what is wanted, by arm: a version or ``latest``. Return the arms that changed."""
         changed = []
         for arm in self._arms:
+            if arm in self._made:
+                if arm not in self._loaded and self._swap_in(arm, arm, self._make):
+                    changed.append(arm)
+                continue
             version = wanted.get(arm, LATEST)
             if version == LATEST:
                 version = self._registry.latest(arm) or ""
@@ -41,19 +53,27 @@ class LoadedModels:
             is_held = held is not None and held.version == version
             if not version or is_held or self._refused.get(arm) == version:
                 continue
-            try:
-                fresh = self._registry.load(version)
-            except ModelError as error:
+            if self._swap_in(arm, version, self._registry.load):
+                self._refused.pop(arm, None)
+                changed.append(arm)
+            else:
                 self._refused[arm] = version
-                _log.error("arm %s keeps its version: %s", arm, error)
-                continue
-            for user in range(_WARM_UP_ANSWERS):
-                fresh.recommend(user, 10, NO_FEATURES)
-            self._loaded[arm] = fresh
-            self._refused.pop(arm, None)
-            changed.append(arm)
-            _log.info("arm %s serves %s", arm, version)
         return tuple(changed)
+
+    def _swap_in(self, arm: str, name: str, fresh_of: Callable[[str], Recommender]) -> bool:
+        """Get, warm and serve it; False, with the reason logged, leaves what is served."""
+        try:
+            fresh = fresh_of(name)
+            _warm(fresh)
+        except ModelError as error:
+            _log.error("arm %s keeps its version: %s", arm, error)
+            return False
+        self._loaded[arm] = fresh
+        _log.info("arm %s serves %s", arm, fresh.version)
+        return True
+
+    def _make(self, arm: str) -> Recommender:
+        return make_recommender(self._made[arm])
 
     def __contains__(self, arm: object) -> bool:
         return arm in self._loaded
@@ -77,3 +97,12 @@ class LoadedModels:
             contributions=scored.contributions if query.wants_inputs else {},
             diversity=scored.diversity,
         )
+
+
+def _warm(fresh: Recommender) -> None:
+    """Raise BadRecommender for one that fails a user it does not know: it would fail them all."""
+    for user in range(_WARM_UP_ANSWERS):
+        try:
+            fresh.recommend(user, 10, NO_FEATURES)
+        except Exception as error:
+            raise BadRecommender(f"{fresh.version} fails an unknown user: {error!r}") from error

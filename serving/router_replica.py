@@ -19,13 +19,12 @@ from controller.core.plan import Plan
 from controller.errors import BadInput
 from controller.settings import REDIS_PASSWORD_ENV, Settings
 from controller.telemetry.schema import REPLICA
-from models.registry import Registry
 from serving.application import Application
 from serving.arm_call import ArmQuery, PendingAnswer
 from serving.http_arms import HttpArms, arm_urls
 from serving.live_routers import LiveRouters
-from serving.loaded_models import LoadedModels
 from serving.means import Means
+from serving.own_recommenders import models_of
 from serving.plan_watch import PlanWatch
 from serving.replica_files import announce_replica
 from serving.replica_report import ReplicaReport
@@ -60,7 +59,7 @@ class RouterReplica:
             settings.endpoints.redis, os.environ.get(REDIS_PASSWORD_ENV), REDIS_TIMEOUT_S
         )
         self._watch = PlanWatch(settings, self._wake)
-        self._models = LoadedModels(Registry(settings.data_dir / "artifacts"), local_arms(settings))
+        self._models = models_of(settings, local_arms(settings))
         self._plan_changed = asyncio.Event()
         await asyncio.to_thread(self._watch.load)
         await asyncio.to_thread(self._models.load, self._wanted())

@@ -90,6 +90,13 @@ def test_a_settings_file_that_names_no_folder_of_playbooks(tmp_path: Path) -> No
     _assert_refused(done, tmp_path, "nowhere: no such folder")
 
 
+def test_a_recommender_that_cannot_be_imported(tmp_path: Path) -> None:
+    arms = "{primary: {share: 1.0, recommender: 'no_such_shop:Ranker'}, fallback: {}}"
+    (tmp_path / "s.yaml").write_text(f"version: 1\narms: {arms}\n", encoding="utf-8")
+    done = _up(tmp_path, "--settings", "s.yaml")
+    _assert_refused(done, tmp_path, "arms.primary.recommender", "no_such_shop", "accepted")
+
+
 @pytest.mark.live
 def test_a_wrong_redis_password(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     redis = EmbeddedRedis(tmp_path_factory.mktemp("redis"), password="right")
