@@ -34,6 +34,9 @@ class HttpPlanChannel:
             connection.request("GET", PATH, headers={"Authorization": f"Bearer {self._token}"})
             answer = connection.getresponse()
             body = answer.read(LARGEST_PLAN_BYTES + 1)
+        except ValueError:
+            # Its text may hold the token.
+            raise Rejected(f"{PLAN_TOKEN_ENV} is no text that a header can carry") from None
         except (OSError, http.client.HTTPException) as error:
             said = str(error) or type(error).__name__
             raise Unavailable(f"the plan door at {self._host}: {said}") from error

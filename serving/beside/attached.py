@@ -22,7 +22,7 @@ from controller.errors import BadInput
 from controller.settings import Settings
 from controller.settings_file import read_settings
 from serving.arm_call import ArmAnswer
-from serving.beside.drawn_request import DrawnRequest
+from serving.beside.drawn_request import DrawnRequest, text_of
 from serving.beside.http_frame import current_frame
 from serving.beside.living import Living
 from serving.beside.probing import ProbeWith
@@ -110,9 +110,11 @@ class Attached:
         frame = current_frame()
         now_s, now_mono_s = time.time(), time.monotonic()
         began_s = frame.began_s if frame else now_mono_s
-        user, table = str(user_id), self.watch.table
+        user, table = text_of(user_id), self.watch.table
         user_hash = identity.hash_user(self._key, user)
-        session = None if session_id is None else identity.hash_session(self._key, session_id)
+        session = (
+            None if session_id is None else identity.hash_session(self._key, text_of(session_id))
+        )
         asked = Asked(
             request_id=living.new_request_id(),
             at_s=now_s - (now_mono_s - began_s),
@@ -120,8 +122,8 @@ class Attached:
             session_hash=session,
             segments=self._known(segments or {}),
             k=LARGEST_SLATE if k is None else k,
-            bot=bot,
-            product_feature_id=place,
+            bot=bool(bot),
+            product_feature_id=None if place is None else text_of(place),
         )
         plan = table.effective(now_s)
         unit = identity.request_unit(asked.request_id)
@@ -153,7 +155,7 @@ class Attached:
         """The arm a sticky request of the user is drawn, and by which plan. No row is written."""
         self._living()
         plan = self.watch.table.effective(time.time())
-        unit = identity.hash_user(self._key, user_id)
+        unit = identity.hash_user(self._key, text_of(user_id))
         return _draw(plan, unit, self._known(segments), sticky=True), plan
 
     @property

@@ -61,11 +61,12 @@ class DrawnRequest:
     @property
     def deadline_ms(self) -> float:
         """How long ``arm`` may take before its attempt counts as late."""
-        return self.plan.arms[self.arm].deadline_ms
+        planned = self.plan.arms.get(self.arm)
+        return planned.deadline_ms if planned else self.plan.request_deadline_ms
 
     def failed(self, reason: str = "failed") -> None:
         """The arm gave nothing to serve. Say so before another one is asked."""
-        self._note(self.arm, "", reason)
+        self._note(self.arm, "", text_of(reason))
 
     def served(
         self,
@@ -81,18 +82,23 @@ class DrawnRequest:
         ``arm``: who answered, if it was not the one drawn. ``scores``: one per item, or none.
         ``inputs``: what the model computed the first score from, for drift.
         """
-        by = arm or self.arm
-        answer = ArmAnswer(
-            tuple(map(str, items)),
-            tuple(map(float, scores)),
-            model_version,
-            inputs=inputs or {},
-            cpu_ms=None,
-        )
+        by = text_of(arm or self.arm)
         if by != self.arm and not self._attempts:
             self.failed(f"{by} answered")
-        fault = _fault(answer, self.k)
-        self._note(by, model_version, fault)
+        version = text_of(model_version)
+        try:
+            answer = ArmAnswer(
+                tuple(map(text_of, items)),
+                tuple(map(float, scores)),
+                version,
+                inputs={text_of(name): float(value) for name, value in (inputs or {}).items()},
+                cpu_ms=None,
+            )
+            fault = _fault(answer, self.k)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            answer = ArmAnswer((), (), version, cpu_ms=None)
+            fault = f"no slate: {type(error).__name__}"
+        self._note(by, version, fault)
         if fault is None:
             self._answer, self._served_by = answer, by
         if not self.is_owned:
@@ -158,6 +164,13 @@ class DrawnRequest:
             queue_depth=0,
             cache="bypass",
         )
+
+
+def text_of(value: object) -> str:
+    """As text that telemetry can carry, whatever came over the wire: half of a surrogate pair, say,
+    would be refused where nobody waits for the answer."""
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _fault(answer: ArmAnswer, k: int) -> str | None:

@@ -17,6 +17,7 @@ class HttpFrame:
         self.status = 0
         """Of the answer; 0 until there is one."""
         self._drawn: list[DrawnRequest] = []
+        self.is_over = False
         self._token: Token[HttpFrame | None] | None = None
 
     @property
@@ -38,6 +39,7 @@ class HttpFrame:
 
     def end(self, error: BaseException | None = None) -> None:
         """Write what is not written yet. An error, or a status from 500 on, gave no slate."""
+        self.is_over = True
         reason = type(error).__name__ if error is not None else ""
         if not reason and self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             reason = f"status {self.status}"
@@ -49,4 +51,6 @@ _CURRENT: ContextVar[HttpFrame | None] = ContextVar("selfright_http_frame", defa
 
 
 def current_frame() -> HttpFrame | None:
-    return _CURRENT.get()
+    """None outside, and in a task that outlives its HTTP request: nobody would end what it draws."""
+    frame = _CURRENT.get()
+    return None if frame is None or frame.is_over else frame

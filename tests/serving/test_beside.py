@@ -3,6 +3,7 @@ for what the world does."""
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -184,6 +185,60 @@ def test_a_segment_nobody_named_costs_the_user_nothing(
         beside.attached.request("ada", segments={"platform": platform}).served(["a"])
     assert [row.get("segment.platform") for row in beside.rows()] == [None, None]
     assert caplog.text.count("left out of telemetry") == 1
+
+
+TEXT = st.text(st.characters(codec=None, categories=None), max_size=8) | st.just("\ud800")
+ANYTHING = TEXT | st.none() | st.floats() | st.integers() | st.binary(max_size=3)
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Beside:
+    return Beside(tmp_path_factory.mktemp("lasting"))
+
+
+@given(
+    user=TEXT | st.integers(),
+    items=st.lists(ANYTHING, max_size=4) | ANYTHING,
+    scores=st.lists(ANYTHING, max_size=4) | ANYTHING,
+    version=ANYTHING,
+    inputs=st.dictionaries(TEXT, ANYTHING, max_size=2) | ANYTHING,
+    arm=TEXT,
+    segments=st.dictionaries(TEXT | st.just("platform"), ANYTHING, max_size=2),
+)
+def test_whatever_a_model_returns_costs_the_user_nothing_and_is_a_row(
+    lasting: Beside, user: Any, items: Any, scores: Any, version: Any, inputs: Any, arm: str,
+    segments: Any,
+) -> None:  # fmt: skip
+    before = len(lasting.rows())
+    with lasting.attached.request(user, segments=segments, place=arm, session_id=arm) as ask:
+        ask.failed(arm)
+        ask.served(items, scores=scores, model_version=version, inputs=inputs, arm=arm)
+    assert len(lasting.rows()) == before + 1, "it was encoded and sent"
+
+
+def test_a_task_that_outlives_its_http_request_tells_by_itself(beside: Beside) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        later.append(asyncio.create_task(after()))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def after() -> None:
+        await over.wait()
+        beside.attached.request("ada").served(["a"])
+
+    async def ignore(*_: Any) -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def scenario() -> None:
+        await SelfrightASGI(app, beside.attached)({"type": "http", "path": "/"}, ignore, ignore)
+        over.set()
+        await later[0]
+
+    later: list[asyncio.Task[None]] = []
+    over = asyncio.Event()
+    asyncio.run(scenario())
+    (row,) = beside.rows()
+    assert row["outcome"] == "ok"
 
 
 # --- middleware -------------------------------------------------------------------------------

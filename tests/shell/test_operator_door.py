@@ -395,6 +395,13 @@ def test_without_a_token_for_readers_no_empty_one_opens_the_plan() -> None:
     assert ask(app, "GET", "/v1/plan", token="").status == 401
 
 
+@pytest.mark.parametrize("token", ["two\nlines", "\u20ac"])
+def test_a_token_no_header_can_carry_is_not_repeated_in_the_error(token: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        HttpPlanChannel("http://127.0.0.1:1", token).load_plan()
+    assert token not in str(refused.value)
+
+
 def test_a_plan_door_that_is_not_there_is_a_state_of_the_world() -> None:
     with pytest.raises(Unavailable, match="the plan door at 127.0.0.1:1"):
         HttpPlanChannel("http://127.0.0.1:1", PLAN_TOKEN).load_plan()
