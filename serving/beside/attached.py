@@ -39,6 +39,8 @@ from serving.token_key import token_key
 
 _NO_LIMITS, _NO_LOAD = AdmissionLimits(), Load(0, 0.0)
 """The service's load is its own affair; only what the plan sheds is obeyed."""
+MOST_NAMES_LOGGED = 20
+"""Of unknown segments, which may come from anywhere."""
 _log = logging.getLogger(__name__)
 OpenTelemetry = Callable[[Settings, str], TelemetryBuffer]
 
@@ -233,7 +235,8 @@ class Attached:
             try:
                 check_segments({name: value}, self._settings.segments)
             except BadInput as error:
-                if name not in self._unknown_segments:
+                is_new = name not in self._unknown_segments
+                if is_new and len(self._unknown_segments) < MOST_NAMES_LOGGED:
                     self._unknown_segments.add(name)
                     _log.warning("left out of telemetry and draw: %s", error)
             else:

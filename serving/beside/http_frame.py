@@ -51,6 +51,6 @@ _CURRENT: ContextVar[HttpFrame | None] = ContextVar("selfright_http_frame", defa
 
 
 def current_frame() -> HttpFrame | None:
-    """None outside, and in a task that outlives its HTTP request: nobody would end what it draws."""
+    """None outside, and in a task that outlives its HTTP request: that one ends nothing more."""
     frame = _CURRENT.get()
     return None if frame is None or frame.is_over else frame
