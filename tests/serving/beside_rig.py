@@ -11,13 +11,15 @@ from typing import Any
 
 from controller.adapters.memory_bus import MemoryBus
 from controller.core.plan import Plan
-from controller.settings import Settings
+from controller.settings import Arm, Settings
 from controller.telemetry.batches import TelemetryBatch, decode
 from controller.telemetry.schema import SERVED
 from serving.beside.attached import Attached
 from serving.telemetry_buffer import TelemetryBuffer
 
 KEY = b"a key of at least 16 characters"
+PATIENT_MS = 30_000.0
+"""So that a slow machine is not mistaken for a slow arm."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,19 @@ class Answer:
 
 
 class Beside:
-    """A service attached by default settings; `rows` reads what it has sent, from the start."""
+    """An attached service of two arms; `rows` reads what it has sent, from the start."""
 
     def __init__(self, data_dir: Path, most_rows_held: int = 10_000, **options: Any) -> None:
         self.bus = MemoryBus()
-        self.settings = Settings(data_dir=data_dir, control_share=0.0)
+        self.settings = Settings(
+            data_dir=data_dir,
+            control_share=0.0,
+            request_deadline_ms=60_000.0,
+            arms={
+                "primary": Arm(share=1.0, deadline_ms=PATIENT_MS),
+                "fallback": Arm(deadline_ms=PATIENT_MS),
+            },
+        )
         self._most_rows_held = most_rows_held
         self.attached = Attached(self.settings, KEY, open_telemetry=self._open_telemetry, **options)
 

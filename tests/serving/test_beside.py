@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from controller.operator_door.application import Ways
 from controller.operator_door.open_door import OpenDoor
 from controller.ports import PlanStore, Stored
 from controller.settings import PLAN_TOKEN_ENV, TOKEN_KEY_ENV, Settings
-from controller.telemetry.schema import OUTCOME, REPLICA
+from controller.telemetry.schema import OUTCOME, REPLICA, SERVED
 from serving.beside.asgi import SelfrightASGI
 from serving.beside.attached import attach
 from serving.beside.wsgi import SelfrightWSGI
@@ -34,10 +35,10 @@ from serving.feedback_token import BadToken, sign, verify
 from serving.plan_watch import PlanWatch
 from serving.routing.draw import draw
 from serving.routing.identity import hash_user
-from tests.serving.beside_rig import KEY, Beside, ask_asgi, ask_wsgi, rows_on
+from tests.serving.beside_rig import KEY, PATIENT_MS, Beside, ask_asgi, ask_wsgi, rows_on
 from tests.serving.test_telemetry_buffer import eventually
 
-GONE = {"fallback": ArmPlan("v", 1.0), "primary": ArmPlan("v", 0.0)}
+GONE = {"fallback": ArmPlan("v", 1.0), "primary": ArmPlan("v", 0.0, PATIENT_MS)}
 
 
 @pytest.fixture
@@ -482,15 +483,15 @@ def test_a_probe_that_hangs_is_late_and_costs_few_threads(tmp_path: Path) -> Non
     probing = beside.attached._living()._probing
     assert probing is not None
     assert probing._under_way["primary"] == 4
-    time.sleep(0.05)
+
+    def told() -> Counter[tuple[str, str]]:
+        rows = [row for row in rows_on(beside.bus, SERVED) if row["role"] == "probe"]
+        return Counter((row["attempts"][0]["reason"], row["outcome"]) for row in rows)
+
+    eventually(lambda: told()["deadline", "late"] == 4)
     hold.set()
-    reasons = {
-        row["attempts"][0]["reason"]: row["outcome"]
-        for row in beside.rows()
-        if row["role"] == "probe"
-    }
-    assert reasons.pop("deadline") == "late"
-    assert set(reasons) <= {"earlier probes hang"}
+    beside.attached.close()
+    assert {reason for reason, _ in told()} <= {"deadline", "earlier probes hang"}
 
 
 def test_a_probe_that_raises_is_bad(tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def test_an_answer_that_is_no_slate_is_the_arms_error_and_the_users_fallback(
 def test_a_port_nobody_listens_on_is_an_error_of_the_attempt(trained_dir: Path) -> None:
     async def scenario() -> None:
         async with rig_with(trained_dir, "http://127.0.0.1:1/arm") as rig:
+            patient(rig)
             answer = await rig.post("/recommend", ASK)
             assert (answer.status, answer.json["served_by"]) == (200, "fallback")
             (row,) = rig.rows()
