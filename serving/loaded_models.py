@@ -37,6 +37,7 @@ class LoadedModels:
         self._arms = tuple(dict.fromkeys(arms))
         self._loaded: dict[str, Recommender] = {}
         self._refused: dict[str, str] = {}
+        self._spent: dict[str, tuple[int, float]] = {}
 
     def load(self, wanted: Mapping[str, str]) -> tuple[str, ...]:
         """Load what is wanted, by arm: a version or ``latest``. Return the arms that changed."""
@@ -83,8 +84,21 @@ class LoadedModels:
         held = self._loaded.get(arm)
         return held.version if held is not None else ""
 
+    def spent(self, arm: str) -> tuple[int, float]:
+        """How many slates ``answer`` gave so far, and the processor's seconds they took."""
+        return self._spent.get(arm, (0, 0.0))
+
     def answer(self, arm: str, query: ArmQuery, features: FeatureValues = NO_FEATURES) -> ArmAnswer:
         """A slate from memory. Raise KeyError while nothing is loaded for the arm."""
+        answer = self.recommend(arm, query, features)
+        answers, cpu_s = self.spent(arm)
+        self._spent[arm] = answers + 1, cpu_s + answer.cpu_ms / 1000.0
+        return answer
+
+    def recommend(
+        self, arm: str, query: ArmQuery, features: FeatureValues = NO_FEATURES
+    ) -> ArmAnswer:
+        """As ``answer``, for nobody: it is not counted as spent."""
         model = self._loaded[arm]
         started_s = time.thread_time()
         scored = model.recommend(query.user_hash, query.k, features)

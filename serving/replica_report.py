@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -44,8 +45,9 @@ class ReplicaReport:
         dropped_rows: int,
         version: str,
         plan: Plan | None = None,
+        capacities: Mapping[str, float] | None = None,
     ) -> dict[str, Any]:
-        """``plan``: the one held, for routers only."""
+        """For routers only: the ``plan`` held, and answers a second by in-process arm."""
         self._memory_mb = self._resident_mb()
         return {
             "at_s": time.time(),
@@ -64,6 +66,9 @@ class ReplicaReport:
             "plan_revision": plan.revision if plan else None,
             "plan_head": plan.head if plan else None,
             "telemetry_dropped": dropped_rows,
+            "capacities": None
+            if capacities is None
+            else [{"arm": arm, "per_s": per_s} for arm, per_s in capacities.items()],
         }
 
 

@@ -23,6 +23,7 @@ from serving.application import Application
 from serving.arm_call import ArmQuery, PendingAnswer
 from serving.http_arms import HttpArms, arm_urls
 from serving.live_routers import LiveRouters
+from serving.local_capacity import LocalCapacity
 from serving.means import Means
 from serving.own_recommenders import models_of
 from serving.plan_watch import PlanWatch
@@ -62,9 +63,11 @@ class RouterReplica:
         self._models = models_of(settings, local_arms(settings))
         self._plan_changed = asyncio.Event()
         await asyncio.to_thread(self._watch.load)
-        await asyncio.to_thread(self._models.load, self._wanted())
+        loaded = await asyncio.to_thread(self._models.load, self._wanted())
         if settings.fallback_arm not in self._models:
             raise BadInput(f"no model is registered for the fallback arm {settings.fallback_arm!r}")
+        self._capacity = LocalCapacity(self._models, settings.slate_size)
+        await asyncio.to_thread(self._capacity.measure, loaded)
         self._telemetry = open_telemetry(settings, replica_id)
         self._means = Means(
             settings=settings,
@@ -115,7 +118,8 @@ class RouterReplica:
             except TimeoutError:
                 pass
             self._plan_changed.clear()
-            await asyncio.to_thread(self._models.load, self._wanted())
+            changed = await asyncio.to_thread(self._models.load, self._wanted())
+            await asyncio.to_thread(self._capacity.measure, changed)
 
     async def _report_forever(self) -> None:
         while True:
@@ -125,6 +129,7 @@ class RouterReplica:
                 dropped_rows=self._telemetry.dropped_rows(),
                 version=self._models.version(self._means.settings.fallback_arm),
                 plan=self._watch.table.held,
+                capacities=self._capacity.per_s(),
             )
             self._telemetry.put(REPLICA, row)
             self._router.live_routers = await self._live_routers.announce(time.time())

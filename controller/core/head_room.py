@@ -1,9 +1,10 @@
 """Law 10: no move onto an arm without head-room.
 
-Predicted utilization = the rate that will reach the target / its capacity, where capacity =
-throughput / (1 - head_room), by the utilization law the monitor learns it with. Readings are behind
-what was just decided, so the rate is the larger of two: what reaches the target now and what is to
-be moved; and the target's share of the users in the plan as it would be.
+Predicted utilization = the rate that will reach the target / its capacity, where capacity is what the
+settings say, else the lower of what was measured (an arm inside the routers) and throughput /
+(1 - head_room), by the utilization law the monitor learns it with. Readings are behind what was just
+decided, so the rate is the larger of two: what reaches the target now and what is to be moved; and
+the target's share of the users in the plan as it would be.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from controller.core.refusal import Refused
 from controller.core.wording import percent
 
 HEAD_ROOM = "head_room"
+CAPACITY = "arm_capacity_per_s"
 ARM_RATE = "arm_rate_per_s"
 ARM_BAD = "arm_bad"
 USER_RATE = "request_rate_per_s"
@@ -103,6 +105,11 @@ def _capacity_per_s(draft: Draft, arm: str, rate: float | None) -> float | None:
     settings = draft.settings.arms.get(arm)
     if settings is not None and settings.capacity_per_s is not None:
         return settings.capacity_per_s
+    known = [_ok(draft, CAPACITY, _of(arm)), _by_what_is_left(draft, arm, rate)]
+    return min((each for each in known if each), default=None)
+
+
+def _by_what_is_left(draft: Draft, arm: str, rate: float | None) -> float | None:
     left = _ok(draft, HEAD_ROOM, _of(arm))
     if left is None or not rate or left >= 1.0:
         return None

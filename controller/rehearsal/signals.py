@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.core.head_room import ARM_BAD, ARM_RATE, HEAD_ROOM, USER_RATE
+from controller.core.head_room import ARM_BAD, ARM_RATE, CAPACITY, HEAD_ROOM, USER_RATE
 from controller.core.playbook import Playbook
 from controller.core.readings import Reading, SignalKey
 from controller.core.settings import JudgeSettings
@@ -46,7 +46,7 @@ def guard_signals(settings: JudgeSettings) -> frozenset[SignalKey]:
     users = SignalKey(USER_RATE, (), settings.default_windows_s.get(USER_RATE, 0.0))
     return frozenset({users}) | frozenset(
         SignalKey(name, (("arm", arm),), settings.default_windows_s.get(name, 0.0))
-        for name in (HEAD_ROOM, ARM_RATE, ARM_BAD)
+        for name in (HEAD_ROOM, CAPACITY, ARM_RATE, ARM_BAD)
         for arm in settings.arms
     )
 

@@ -145,9 +145,12 @@ _REPLICA = pa.schema(
         ("plan_revision", pa.int64()),
         ("plan_head", pa.string()),
         ("telemetry_dropped", pa.int64()),
+        ("capacities", pa.list_(pa.struct([("arm", pa.string()), ("per_s", pa.float64())]))),
     ]
 )
-"""``kind`` is ``router`` or ``arm``; plan columns are null for arms. One row a second each."""
+"""``kind`` is ``router`` or ``arm``; plan columns are null for arms. One row a second each.
+``capacities`` are the answers a second that a router's core could give by its in-process arms, by
+measurement; null for arms, and in rows of a release that measured nothing."""
 
 _FEATURE = pa.schema(
     [

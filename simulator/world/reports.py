@@ -15,7 +15,7 @@ import pyarrow as pa
 from controller.telemetry.rows import batch_from_rows
 from controller.telemetry.schema import FEATURE, REPLICA
 from simulator.visits import MICROSECONDS, Floats, Integers
-from simulator.world.arrow_columns import Mask, batch, labels, texts
+from simulator.world.arrow_columns import Mask, batch, kind_of, labels, lists, structs, texts
 from simulator.world.features import EVENT_AGE_US, FeatureClock
 from simulator.world.handled import Handled, Result, Role
 from simulator.world.served_rows import Names
@@ -111,8 +111,23 @@ def replica_batch(
         "plan_revision": pa.array(np.full(rows, plan.revision, np.int64), mask=is_arm),
         "plan_head": pa.array([None if arm else plan.head for arm in is_arm], pa.string()),
         "telemetry_dropped": pa.array(np.zeros(rows, np.int64)),
+        "capacities": _capacities(is_arm, names.local_per_s),
     }
     return batch(REPLICA, columns, rows)
+
+
+def _capacities(is_arm: Mask, local_per_s: Mapping[str, float]) -> pa.ListArray:
+    """What every router says of each of its in-process arms; null for replicas."""
+    kind, each = kind_of(REPLICA, "capacities"), len(local_per_s)
+    routers = int(np.count_nonzero(~is_arm))
+    elements = structs(
+        kind,
+        [
+            texts(np.tile(np.arange(each), routers), tuple(local_per_s)),
+            pa.array(np.tile(np.array([*local_per_s.values()], np.float64), routers)),
+        ],
+    )
+    return lists(kind, np.where(is_arm, 0, each), elements, is_arm)
 
 
 def feature_batch(

@@ -53,7 +53,8 @@ _CACHES = ("hit", "miss", "bypass")
 @dataclass(frozen=True)
 class Names:
     """What codes and rows stand for, for the whole run. ``segments``: name to values; its codes by
-    user row. ``input_features``: names of the model's inputs."""
+    user row. ``input_features``: names of the model's inputs. ``local_per_s``: answers a second
+    that a router can give by its in-process arms."""
 
     start_s: float
     last_resort: str
@@ -62,6 +63,7 @@ class Names:
     segments: Mapping[str, tuple[tuple[str, ...], Integers]]
     feature_groups: tuple[str, ...]
     input_features: tuple[str, ...]
+    local_per_s: Mapping[str, float]
 
     def seconds(self, at_us: Integers) -> Floats:
         """Since 1970."""

@@ -6,6 +6,7 @@ conditions alone. They are made here at once, for the stepwise and the quiet ser
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -217,6 +218,11 @@ class Slab:
 
         fails = ((v.u_error < wrong.error_share) & self._inside(wrong.error_where)) | ~reaches
         return ArmTimes(reaches, fails, own_us(v.z_service), own_us(v.z_probe))
+
+
+def mean_local_ms(spec: WorldSpec) -> float:
+    """What an answer inside the router takes on average: the mean of its lognormal."""
+    return spec.local_ms * math.exp(LOCAL_SPREAD**2 / 2.0)
 
 
 def is_in_process(settings: Settings, name: str) -> bool:

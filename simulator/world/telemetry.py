@@ -26,7 +26,7 @@ from simulator.world.outcomes import Clicked, OutcomeRows, click, outcome_batch,
 from simulator.world.scores import ScoreRows
 from simulator.world.segment_rows import inside
 from simulator.world.served_rows import Names, Shown, served_batch
-from simulator.world.slab import is_in_process
+from simulator.world.slab import is_in_process, mean_local_ms
 from simulator.world.work import Work, work_of
 
 USER_FEATURES = "user_recent"
@@ -77,6 +77,11 @@ class Telemetry:
             },
             feature_groups=settings.feature_groups,
             input_features=input_names(spec.inputs),
+            local_per_s={
+                name: 1_000.0 / mean_local_ms(spec)
+                for name in settings.arms
+                if is_in_process(settings, name)
+            },
         )
         self._settings, self._spec = settings, spec
         self._audience, self._models = audience, models

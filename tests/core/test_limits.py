@@ -37,6 +37,8 @@ class Loaded(World):
 
     loads: Mapping[str, tuple[float, float | None, float]] = {}
     """Arm to (attempts per second, head-room or None, share of bad attempts)."""
+    capacities: Mapping[str, float] = {}
+    """Arm to the attempts per second it was measured to bear."""
 
     def readings(self) -> dict[SignalKey, Reading]:
         found = super().readings()
@@ -46,6 +48,10 @@ class Loaded(World):
                 window_s = SETTINGS.default_windows_s.get(name, 0.0)
                 key = SignalKey(name, (("arm", arm),), window_s)
                 found[key] = Reading(value, state, 100, self.at_s - window_s, self.at_s)
+        for arm, per_s in self.capacities.items():
+            window_s = SETTINGS.default_windows_s.get("arm_capacity_per_s", 0.0)
+            key = SignalKey("arm_capacity_per_s", (("arm", arm),), window_s)
+            found[key] = Reading(per_s, ReadingState.OK, 0, self.at_s, self.at_s)
         return found
 
 
@@ -176,6 +182,26 @@ def test_a_move_the_target_bears_goes_at_once() -> None:
     world = to_challenger(primary=(20.0, None, 0.3), challenger=(10.0, 0.8, 0.0))
     world.until("acting", p95=412.0)
     assert world.share() == 0.0
+
+
+def test_a_target_without_traffic_whose_capacity_was_measured_is_judged_at_once() -> None:
+    bears = to_challenger(primary=(50.0, None, 0.3), challenger=(0.0, 1.0, 0.0))
+    bears.capacities = {"challenger": 100.0}
+    bears.until("acting", p95=412.0)
+    assert bears.share() == 0.0
+    small = to_challenger(primary=(50.0, None, 0.3), challenger=(0.0, 1.0, 0.0))
+    small.capacities = {"challenger": 60.0}
+    small.tick(5, p95=412.0)
+    assert "challenger would be 83.3 % utilized" in small.sentences("blocked")[0]
+    assert small.share() == 1.0
+
+
+def test_of_two_figures_of_the_targets_capacity_the_lower_holds() -> None:
+    # By head-room it bears 50/s, of which 30/s would be 60 %.
+    world = to_challenger(primary=(20.0, None, 0.3), challenger=(10.0, 0.8, 0.0))
+    world.capacities = {"challenger": 40.0}
+    world.tick(5, p95=412.0)
+    assert "challenger would be 75 % utilized" in world.sentences("blocked")[0]
 
 
 def test_unknown_head_room_moves_in_judged_stages_and_is_verified_after_the_last() -> None:

@@ -202,6 +202,65 @@ def test_head_room_is_unknown_until_enough_was_seen(watch) -> None:
     assert in_routers.note == "no replica reports its processor"
 
 
+def routed(watch, routers, rate_per_s: int = 20, seconds: int = 40, learnt: bool = False):
+    """Routers that report what they measured of the fallback: by second, name and per second."""
+    watch.tick(T0 - seconds - 1)
+    for second in range(-seconds, 1):
+        at_s = T0 + second
+        watch.feed([served(at_s - 1 + n / rate_per_s, arm="fallback") for n in range(rate_per_s)])
+        reports = [
+            router(at_s - 0.5, replica_id=name, capacities=[{"arm": "fallback", "per_s": per_s}])
+            for name, per_s in routers(second)
+        ]
+        watch.feed(reports, REPLICA)
+        if learnt:
+            own = [replica(at_s - 0.5, "f1", arm="fallback", cpu_share=0.4)]
+            watch.feed(own, REPLICA)
+        watch.tick(at_s)
+    return watch
+
+
+CAPACITY_KEY = "arm_capacity_per_s{arm=fallback}[10s]"
+
+
+def test_what_routers_measured_of_an_arm_is_summed_and_its_head_room_known_at_once(watch) -> None:
+    two = routed(watch(), lambda second: [("r1", 60.0), ("r2", 40.5)], seconds=30)
+    assert two[CAPACITY_KEY].value == pytest.approx(100.5)
+    assert two["head_room{arm=fallback}[10s]"].value == pytest.approx(1.0 - 20.0 / 100.5)
+    assert two["arm_capacity_per_s{arm=primary}[10s]"].state is ReadingState.INSUFFICIENT
+
+
+def test_a_measured_capacity_is_known_without_traffic(watch) -> None:
+    idle = watch()
+    for second in range(-30, 1):
+        told = router(T0 + second - 0.5, capacities=[{"arm": "fallback", "per_s": 50.0}])
+        idle.feed([told], REPLICA)
+        idle.tick(T0 + second)
+    assert idle[CAPACITY_KEY].value == pytest.approx(50.0)
+    assert idle["head_room{arm=fallback}[10s]"].value == 1.0
+
+
+def test_a_router_that_stops_reporting_leaves_the_sum(watch) -> None:
+    def until(second: int):
+        return [("r1", 60.0), ("r2", 40.0)] if second < -20 else [("r1", 60.0)]
+
+    assert routed(watch(), until)[CAPACITY_KEY].value == pytest.approx(60.0)
+
+
+def test_where_traffic_shows_a_lower_capacity_than_was_measured_the_lower_holds(watch) -> None:
+    # 0.4 cores for 20/s: a core bears 50/s.
+    low = routed(watch(), lambda second: [("r1", 400.0)], seconds=90, learnt=True)
+    assert low[CAPACITY_KEY].value == pytest.approx(50.0, abs=0.5)
+    high = routed(watch(), lambda second: [("r1", 30.0)], seconds=90, learnt=True)
+    assert high[CAPACITY_KEY].value == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("per_s", [0.0, -5.0, float("nan"), float("inf"), 1e12, None])
+def test_a_capacity_that_cannot_be_is_no_capacity(watch, per_s) -> None:
+    wrong = routed(watch(), lambda second: [("r1", per_s)], seconds=30)
+    assert wrong[CAPACITY_KEY].state is ReadingState.INSUFFICIENT
+
+
 PRICES = Prices(cpu_core_hour=3.6, gpu_hour=36.0, memory_gb_hour=3.6)
 
 

@@ -6,8 +6,9 @@ The demand believed is the median over the busier half of the last `KEPT` such s
 enough: an idling replica costs too, which few requests would be charged with. Capacity is then the
 replicas' cores over D, where a replica has one core, or as many as one was ever seen to keep busy.
 
-An arm answered inside the routers has no replicas, so its capacity is not known here. What waits
-for something other than its processor has less head-room than this says.
+An arm answered inside the routers has no replicas: each router reports what it measured that its
+core could answer, and capacity is the sum over the routers that report. Where both are known, the
+lower holds. What waits for something other than its processor has less head-room than this says.
 """
 
 from __future__ import annotations
@@ -46,16 +47,30 @@ HEAD_ROOM = SignalSpec(
     float(STEP_S),
     "Share of the arm's capacity that is left, by what a request costs its processors",
 )
+CAPACITY = SignalSpec(
+    "arm_capacity_per_s",
+    "per_s",
+    ("arm",),
+    0,
+    float(STEP_S),
+    "Attempts per second the arm bears: measured by its routers, or learnt from its replicas",
+)
+SPECS = (HEAD_ROOM, CAPACITY)
+MOST_PER_S = 1e9
+"""No capacity at all beyond this."""
 _REACHED = np.array([columns.GOOD, columns.BAD, SHADOWED])
 _REPORTS, _MICRO_CORES = 0, 1
+_MILLI_PER_S = 1
+MILLI = 1e3
 
 
 class HeadRoomTally:
-    """Attempts, and the replicas' reports and cores, by arm and ten seconds."""
+    """Attempts, replicas' reports and cores, and routers' capacities, by arm and ten seconds."""
 
     def __init__(self, arms: Sequence[str]) -> None:
         self.attempts = Slots(SHADOWED + 1, first=arms, step_s=STEP_S)
         self.cores = Sums(2, first=arms, step_s=STEP_S)
+        self.measured = Sums(2, first=arms, step_s=STEP_S)
 
     def update(self, rows: BatchView) -> None:
         if rows.topic == SERVED:
@@ -68,21 +83,42 @@ class HeadRoomTally:
         self.cores.add(arm.names, codes, seconds, np.full(mine.size, _REPORTS))
         micro = np.rint(cpu[mine] * MICRO)
         self.cores.weigh(arm.names, codes, seconds, _MICRO_CORES, micro)
+        self._note_measured(rows)
+
+    def _note_measured(self, rows: BatchView) -> None:
+        told = rows.nested("capacities")
+        if not told.holders.size:
+            return
+        arm, per_s = told.labels("arm"), told.numbers("per_s")
+        of_router = rows.labels("kind").equal("router").take(told.rows)
+        known = (per_s > 0.0) & (per_s <= MOST_PER_S) & (arm.codes >= 0) & of_router
+        codes, seconds = arm.codes[known], rows.seconds("at_s").take(told.rows)[known]
+        self.measured.add(arm.names, codes, seconds, np.full(codes.size, _REPORTS))
+        milli = np.rint(per_s[known] * MILLI)
+        self.measured.weigh(arm.names, codes, seconds, _MILLI_PER_S, milli)
 
     def merge(self, other: HeadRoomTally) -> None:
         self.attempts.merge(other.attempts)
         self.cores.merge(other.cores)
+        self.measured.merge(other.measured)
 
     def forget(self, before_s: float, after_s: float) -> None:
         self.attempts.forget(before_s, after_s)
         self.cores.forget(before_s, after_s)
+        self.measured.forget(before_s, after_s)
 
     def snapshot(self) -> Arrays:
-        return nested(attempts=self.attempts.snapshot(), cores=self.cores.snapshot())
+        return nested(
+            attempts=self.attempts.snapshot(),
+            cores=self.cores.snapshot(),
+            measured=self.measured.snapshot(),
+        )
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.attempts.restore(unnested(arrays, "attempts"))
         self.cores.restore(unnested(arrays, "cores"))
+        if measured := unnested(arrays, "measured"):  # an older release kept none
+            self.measured.restore(measured)
 
     def reached(self, arm: str, window: tuple[float, float]) -> int:
         """Attempts that reached the arm, shadows included."""
@@ -92,6 +128,11 @@ class HeadRoomTally:
         """Replicas' reports, one a second from each, and core-seconds used."""
         reports, micro = self.cores.window(arm, *window).tolist()
         return reports, micro / MICRO
+
+    def measured_per_s(self, arm: str, window: tuple[float, float]) -> float:
+        """Sum over the routers that report, one report a second from each; 0: none reports."""
+        _, milli = self.measured.window(arm, *window).tolist()
+        return float(milli / MILLI / (window[1] - window[0]))
 
 
 class HeadRoomReader(Reader):
@@ -117,24 +158,41 @@ class HeadRoomReader(Reader):
                 spans.append((float(attempts), core_s / attempts))
 
     def families(self, tally: HeadRoomTally) -> tuple[Family, ...]:
-        arms = dict.fromkeys((*self._arms, *tally.cores.names()))
-        return (Family((HEAD_ROOM,), "arm", tuple(arms)),)
+        arms = dict.fromkeys((*self._arms, *tally.cores.names(), *tally.measured.names()))
+        return (Family(SPECS, "arm", tuple(arms)),)
 
     def reading(self, key: SignalKey, tally: HeadRoomTally, tick: TickView) -> Reading:
         arm, window = key.labels[0][1], tick.window(key.window_s)
-        reached, (reports, _) = tally.reached(arm, window), tally.used(arm, window)
-        demand_s, spans = self._demand_s(arm), len(self._spans.get(arm, ()))
-        if tick.trouble((SERVED, REPLICA), key.window_s) is None:
-            if not reports:
-                return _unknown(window, "no replica reports its processor")
-            if demand_s is None:
-                return _unknown(window, f"learnt from {spans} of {LEAST_SPANS} busy spans")
-        if demand_s is None or not reports:
-            return tick.reading(HEAD_ROOM, (SERVED, REPLICA), window, None, reached)
-        # One report is one replica for one second.
-        could_serve = reports * self._cores.get(arm, 1.0) / demand_s
-        left = max(0.0, 1.0 - reached / could_serve)
-        return tick.reading(HEAD_ROOM, (SERVED, REPLICA), window, left, reached)
+        reached, span_s = tally.reached(arm, window), window[1] - window[0]
+        per_s = self._capacity_per_s(arm, tally, window, tick.started_s)
+        spec = CAPACITY if key.name == CAPACITY.name else HEAD_ROOM
+        if per_s is None:
+            if tick.trouble((SERVED, REPLICA), key.window_s) is None:
+                return _unknown(window, self._why_unknown(arm, tally, window))
+            return tick.reading(spec, (SERVED, REPLICA), window, None, reached)
+        left = max(0.0, 1.0 - reached / (per_s * span_s))
+        value = per_s if spec is CAPACITY else left
+        return tick.reading(spec, (SERVED, REPLICA), window, value, reached)
+
+    def _capacity_per_s(
+        self, arm: str, tally: HeadRoomTally, window: tuple[float, float], started_s: float
+    ) -> float | None:
+        """The lower of what routers measured and what was learnt of replicas, if either is known.
+
+        Of a window that was not watched whole, some routers' reports may be missing.
+        """
+        (reports, _), demand_s = tally.used(arm, window), self._demand_s(arm)
+        known = [tally.measured_per_s(arm, window) if window[0] >= started_s else 0.0]
+        if demand_s is not None:
+            # One report is one replica for one second.
+            could_serve = reports * self._cores.get(arm, 1.0) / demand_s
+            known.append(could_serve / (window[1] - window[0]))
+        return min((each for each in known if each > 0.0), default=None)
+
+    def _why_unknown(self, arm: str, tally: HeadRoomTally, window: tuple[float, float]) -> str:
+        if not tally.used(arm, window)[0]:
+            return "no replica reports its processor"
+        return f"learnt from {len(self._spans.get(arm, ()))} of {LEAST_SPANS} busy spans"
 
     def _demand_s(self, arm: str) -> float | None:
         """Core-seconds that one attempt takes, once enough is known."""
@@ -178,4 +236,4 @@ def _reader(settings: Settings) -> HeadRoomReader:
     return HeadRoomReader(tuple(settings.arms))
 
 
-MONITOR = Monitor("head_room", (SERVED, REPLICA), (HEAD_ROOM,), _tally, _reader, every_s=STEP_S)
+MONITOR = Monitor("head_room", (SERVED, REPLICA), SPECS, _tally, _reader, every_s=STEP_S)

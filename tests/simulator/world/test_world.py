@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -209,8 +210,12 @@ def test_replicas_models_and_features_are_reported() -> None:
     assert [row["at_s"] - MONDAY_S for row in routers] == list(range(1, 62))
     assert [row["plan_revision"] for row in routers] == [0] * 20 + [1] * 41
     assert {row["plan_head"] for row in routers} == {GENESIS, f"{1:064d}"}
+    # An answer takes 1 ms in the middle, and exp(0.3^2 / 2) of it on average.
+    said = [{"arm": "fallback", "per_s": pytest.approx(1_000.0 / math.exp(0.045))}]
+    assert all(row["capacities"] == said for row in routers)
     arms = [row for row in reports if row["kind"] == "arm"]
     assert {row["arm"] for row in arms} == {"primary"}
+    assert all(row["capacities"] is None for row in arms)
     assert all(row["plan_epoch"] is None for row in arms)
     of_primary = [r for r in rows(told, SERVED) if r["served_by"] == "primary"]
     assert {row["cpu_ms"] > 0.0 for row in of_primary if row["cache"] == "miss"} == {True}
