@@ -146,6 +146,13 @@ class Prices(_Strict):
     memory_gb_hour: float = Field(default=0.005, ge=0.0)
 
 
+class Prewarming(_Strict):
+    """What `prewarm_cache` may do at most; Redis and users' requests bear it beside their own."""
+
+    most_users: int = Field(default=500, ge=1, le=100_000)
+    users_per_s: float = Field(default=50.0, ge=0.1, le=1_000.0)
+
+
 class Objective(_Strict):
     """A service-level objective: the share ``target`` of events (or of minutes) must be good.
 
@@ -264,6 +271,7 @@ class Settings(_Strict):
     request_deadline_ms: float = Field(default=200.0, gt=0.0, le=60_000.0)
     slate_size: int = Field(default=10, ge=1, le=100)
     cache_ttl_s: float = Field(default=30.0, ge=0.0)
+    prewarm: Prewarming = Prewarming()
     attribution_window_s: Seconds = 600.0
     """W: outcomes mature this long after the draw, for all arms alike."""
     feature_groups: tuple[Name, ...] = ("user_recent", "item_hour")

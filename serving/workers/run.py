@@ -27,6 +27,7 @@ from serving.workers.announcements import ModelRows, work_row
 from serving.workers.finished import FinishedWork
 from serving.workers.leases import RedisLeases
 from serving.workers.notify import Notify
+from serving.workers.prewarm import Prewarm
 from serving.workers.ray_process import RayProcess, ray_address
 from serving.workers.reconciler import Reconciler
 from serving.workers.results import Task
@@ -118,4 +119,5 @@ def tasks_for(settings: Settings) -> Mapping[str, Task]:
         "retrain": Retrain(settings.data_dir, RayProcess(lambda: ray_address(settings))),
         "notify": Notify(settings.data_dir / "notifications.jsonl"),
         "webhook": Webhook(),
+        "prewarm_cache": Prewarm(settings),
     }
