@@ -10,17 +10,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from controller.core.approvers import OWNER, Approvers
-from controller.core.limits import Cap, Limits, Rate
 from controller.core.plan import ArmPlan, Plan
 from controller.core.readings import Catalogue
 from controller.core.settings import ArmSettings, JudgeSettings
+from controller.limit_settings import Name, ServiceLimits, Share, Strict, rate_of
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")]
 PERSON_PATTERN = r"^\w[\w .@+\-]{0,63}$"
 Person = Annotated[str, Field(pattern=PERSON_PATTERN)]
 
@@ -37,11 +35,7 @@ _HTTP_URL = re.compile(_ORIGIN + r"(/[A-Za-z0-9_.~%/\-]*)?")
 _REDIS_URL = re.compile(r"rediss?://[A-Za-z0-9_.\-]+(:\d{1,5})?(/\d+)?")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Arm(_Strict):
+class Arm(Strict):
     """One routable recommender."""
 
     share: Share = 0.0
@@ -74,7 +68,7 @@ class Arm(_Strict):
         return self
 
 
-class Endpoints(_Strict):
+class Endpoints(Strict):
     """Where things are. Empty: `selfright up` starts its own on loopback and fills these in."""
 
     kafka: str = ""
@@ -128,7 +122,7 @@ class Endpoints(_Strict):
         return text
 
 
-class Retention(_Strict):
+class Retention(Strict):
     interactions_s: Seconds = 14 * 86_400.0
     journal_s: Seconds = 7 * 86_400.0
     journal_mb: float = Field(default=2_000.0, gt=0.0)
@@ -137,7 +131,7 @@ class Retention(_Strict):
     """What is older, or more, leaves Redis and the local copy for the archive beside the copy."""
 
 
-class Prices(_Strict):
+class Prices(Strict):
     """What computing costs, in ``currency``; every cost signal is made of these."""
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
@@ -146,14 +140,14 @@ class Prices(_Strict):
     memory_gb_hour: float = Field(default=0.005, ge=0.0)
 
 
-class Prewarming(_Strict):
+class Prewarming(Strict):
     """What `prewarm_cache` may do at most; Redis and users' requests bear it beside their own."""
 
     most_users: int = Field(default=500, ge=1, le=100_000)
     users_per_s: float = Field(default=50.0, ge=0.1, le=1_000.0)
 
 
-class Objective(_Strict):
+class Objective(Strict):
     """A service-level objective: the share ``target`` of events (or of minutes) must be good.
 
     ``availability``: a request that got a slate. ``latency``: one answered within ``threshold``
@@ -176,84 +170,7 @@ class Objective(_Strict):
         return self
 
 
-RateText = Annotated[str, Field(pattern=r"^[1-9]\d{0,2} per [1-9]\d{0,3}(s|m|h|d)$")]
-_SPAN_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-
-
-class ClassLimits(_Strict):
-    """Rolling budgets by class of action; the classes are in `playbooks/README.md`."""
-
-    traffic: RateText = "12 per 1h"
-    capacity: RateText = "12 per 1h"
-    work: RateText = "12 per 1h"
-    models: RateText = "4 per 1d"
-
-
-class AllServices(_Strict):
-    """A cap shared by every service that names it so and uses the same Redis."""
-
-    name: Name
-    actions: RateText
-
-    @field_validator("actions")
-    @classmethod
-    def _spans_are_bounded(cls, text: str) -> str:
-        return _bounded(text)
-
-    def for_judge(self) -> Cap:
-        return Cap(self.name, rate_of(self.actions))
-
-
-class ServiceLimits(_Strict):
-    """What all playbooks together may do; `selfright budget` shows what is left."""
-
-    actions: RateText = "24 per 1h"
-    by_class: ClassLimits = ClassLimits()
-    per_target: RateText = "8 per 1h"
-    storm: RateText = "12 per 10m"
-    """More incidents than this that act freeze everything for the span, and page."""
-    all_services: AllServices | None = None
-    """What this service and others may do together; none: no such cap."""
-    most_moved_share: Share = 1.0
-    """Traffic away from its baseline at any one time."""
-    fewest_healthy_arms: int = Field(default=1, ge=0, le=16)
-    region_segment: Name = "region"
-    most_utilization: float = Field(default=0.70, gt=0.0, le=1.0)
-
-    @field_validator("actions", "per_target", "storm")
-    @classmethod
-    def _spans_are_bounded(cls, text: str) -> str:
-        return _bounded(text)
-
-    def for_judge(self) -> Limits:
-        return Limits(
-            actions=rate_of(self.actions),
-            per_class={
-                name: rate_of(getattr(self.by_class, name)) for name in ClassLimits.model_fields
-            },
-            per_target=rate_of(self.per_target),
-            storm=rate_of(self.storm),
-            all_services=self.all_services.for_judge() if self.all_services else None,
-            most_moved_share=self.most_moved_share,
-            fewest_healthy_arms=self.fewest_healthy_arms,
-            region_segment=self.region_segment,
-            most_utilization=self.most_utilization,
-        )
-
-
-def _bounded(text: str) -> str:
-    if rate_of(text).per_s > 30 * _SPAN_S["d"]:
-        raise ValueError(f"{text!r} spans more than 30d; accepted: up to 30d")
-    return text
-
-
-def rate_of(text: str) -> Rate:
-    """``12 per 1h`` as a rolling budget. Raise ValueError on another text."""
-    count, _, span = text.partition(" per ")
-    return Rate(int(count), float(span[:-1]) * _SPAN_S[span[-1]])
-
-
-class Settings(_Strict):
+class Settings(Strict):
     """The whole file. Paths are relative to the file's folder."""
 
     version: Literal[1] = 1
@@ -275,7 +192,7 @@ class Settings(_Strict):
     attribution_window_s: Seconds = 600.0
     """W: outcomes mature this long after the draw, for all arms alike."""
     feature_groups: tuple[Name, ...] = ("user_recent", "item_hour")
-    segments: dict[Name, tuple[str, ...]] = {"platform": ("ios", "android", "web")}
+    segments: dict[Name, tuple[str, ...]] = Field(default={"platform": ("ios", "android", "web")})
     partitions: int = Field(default=1, ge=1, le=1_000)
     tally_workers: int = Field(default=0, ge=0, le=64)
     """Processes that count served requests and outcomes, each its share of the partitions; 0: the
@@ -309,12 +226,12 @@ class Settings(_Strict):
     remind_after_s: Seconds = 14_400.0
     """The owner of a playbook is told once of an incident that is open for so long."""
     limits: ServiceLimits = ServiceLimits()
-    approvers: dict[Name, tuple[Person, ...]] = {}
+    approvers: dict[Name, tuple[Person, ...]] = Field(default={})
     """Role to the names of the people in it."""
     approval_roles: dict[
         Literal["traffic", "capacity", "work", "models", "default"],
         Annotated[tuple[Person, ...], Field(min_length=1)],
-    ] = {}
+    ] = Field(default={})
     """Budget class of an action to who may approve it: names, roles, or ``owner``, the playbook's
     own. ``default`` is for the other classes; without it they are everybody's."""
 

@@ -92,7 +92,7 @@ class LoadedModels:
         """A slate from memory. Raise KeyError while nothing is loaded for the arm."""
         answer = self.recommend(arm, query, features)
         answers, cpu_s = self.spent(arm)
-        self._spent[arm] = answers + 1, cpu_s + answer.cpu_ms / 1000.0
+        self._spent[arm] = answers + 1, cpu_s + (answer.cpu_ms or 0.0) / 1000.0
         return answer
 
     def recommend(

@@ -1,10 +1,10 @@
 """Law 10: no move onto an arm without head-room.
 
-Predicted utilization = the rate that will reach the target / its capacity, where capacity is what the
-settings say, else the lower of what was measured (an arm inside the routers) and throughput /
-(1 - head_room), by the utilization law the monitor learns it with. Readings are behind what was just
-decided, so the rate is the larger of two: what reaches the target now and what is to be moved; and
-the target's share of the users in the plan as it would be.
+Predicted utilization = the rate that will reach the target / its capacity, where capacity is what
+the settings say, else the lower of what was measured (an arm inside the routers) and throughput /
+(1 - head_room), by the utilization law the monitor learns it with. Readings are behind what was
+just decided, so the rate is the larger of two: what reaches the target now and what is to be moved;
+and the target's share of the users in the plan as it would be.
 """
 
 from __future__ import annotations
