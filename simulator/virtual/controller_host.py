@@ -80,7 +80,7 @@ class ControllerHost:
         self._kernel = kernel
         self._folder = folder
         self._snapshots = MemorySnapshots() if may_crash else NoSnapshots()
-        self._copy: LocalCopy = MemoryCopy() if folder is None else DiskCopy(folder / "decisions")
+        self._copy: LocalCopy = MemoryCopy() if folder is None else _disk_copy(folder, settings)
         self._journal: FactLog = NoJournal()
         self._starts = 0
         self._dying = False
@@ -140,6 +140,11 @@ class ControllerHost:
         self.shell, self._dying = None, False
         if isinstance(self._journal, Journal):
             self._journal.abandon()
+
+
+def _disk_copy(folder: Path, settings: Settings) -> DiskCopy:
+    kept = settings.retention
+    return DiskCopy(folder / "decisions", kept.decisions_s, kept.decisions_mb * 1e6)
 
 
 class _Mortal(WaitingReader):

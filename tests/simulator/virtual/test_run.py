@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.adapters.log_archive import archived_lines
 from controller.shell.journal import segment_paths
 from controller.shell.replay import compare, replay
 from controller.shell.segment import read_segment
@@ -123,3 +124,16 @@ def test_a_retrain_gives_a_candidate_that_nobody_serves(small: Callable[..., Sce
         claim for record in outcome.records for claim in json.dumps(record["claims_after"]).split()
     }
     assert not any("candidate" in claim for claim in versions)
+
+
+def test_the_copy_on_disk_archives_what_is_older_than_is_kept(
+    small: Callable[..., Scenario], tmp_path: Path
+) -> None:
+    settings = {"probe_per_s": 20, "attribution_window_s": 10, "cache_ttl_s": 2}
+    kept = {"retention": {"decisions_s": 20.0}}
+    outcome = run_scenario(small(settings={**settings, **kept}), 1, log_dir=tmp_path)
+    assert outcome.broken == ()
+    records = (tmp_path / "decisions" / "records.jsonl").read_bytes().splitlines()
+    archived = archived_lines(tmp_path / "decisions" / "archive")
+    assert archived and len(records) < len(outcome.log)
+    assert [*archived, *records] == list(outcome.log)
