@@ -10,6 +10,7 @@ from simulator.faults.ctr_collapse import CtrCollapse
 from simulator.faults.errors import Errors
 from simulator.faults.fault import Fault
 from simulator.faults.flash_crowd import FlashCrowd
+from simulator.faults.flat_scores import FlatScores
 from simulator.faults.holiday import Holiday
 from simulator.faults.input_drift import InputDrift
 from simulator.faults.input_shift import InputShiftFault
@@ -37,6 +38,7 @@ FAULTS: dict[str, type[Fault]] = {
         InputShiftFault,
         InputDrift,
         CtrCollapse,
+        FlatScores,
         CacheCollapse,
         ClickLogOutage,
         TelemetryLag,

@@ -31,3 +31,14 @@ def actions_of(record: Document) -> frozenset[str]:
         for kind, said in SAID_OF_ACTIONS.items()
         if any(str(move).startswith(said) for move in moves)
     )
+
+
+def shadowed_actions_of(record: Document) -> frozenset[str]:
+    """The kinds of action that one shadowed record says its playbook would have taken."""
+    _, _, text = str(record["sentence"]).partition(" (shadow): ")
+    moves = text.split(" and ")
+    return frozenset(
+        kind
+        for kind, said in SAID_OF_ACTIONS.items()
+        if any(move.startswith(said) for move in moves)
+    )

@@ -64,7 +64,7 @@ def _acts(
         raise source.refusal((*where, "of"), f"there is no fault {number}; accepted: {there}")
     fault = faults[number - 1]
     _check_end((*where, "within"), fault.at_s + said.within, duration_s, source)
-    return Acts(said.playbook, said.action, number, said.within)
+    return Acts(said.playbook, said.action, number, said.within, said.shadow)
 
 
 def _actions(playbook: Playbook) -> list[str]:

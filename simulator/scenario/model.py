@@ -32,12 +32,13 @@ class Deploy:
 @dataclass(frozen=True, slots=True)
 class Acts:
     """``playbook`` publishes ``action`` within ``within_s`` of fault ``fault`` (its place) going
-    on, and not before."""
+    on, and not before. ``shadow``: it writes down that it would, and does nothing."""
 
     playbook: str
     action: str
     fault: int
     within_s: float
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Recovers:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """No playbook but ``except_for`` acts at all."""
+    """No playbook but ``except_for`` acts at all, or would have in shadow."""
 
     except_for: tuple[str, ...] = ()
 

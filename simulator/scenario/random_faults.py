@@ -17,6 +17,8 @@ from simulator.faults import FAULTS
 BENIGN = frozenset({"nothing", "flash_crowd", "holiday", "planned_deploy"})
 OUTAGES = ("controller_crash", "store_outage", "bus_outage")
 """They hit the controller itself."""
+UNSEEN = frozenset({"flat_scores"})
+"""Nothing looks at what they do before it has learnt for an hour."""
 FIRST_FAULT_S = 30
 FAULTS_MOST = 6
 BENIGN_SHARE = 1 / 3
@@ -53,7 +55,7 @@ def random_faults(draw: Draw, last_off_s: int) -> list[Planned]:
         wished = [_somewhere(draw, _one(draw, *names), last_off_s) for _ in range(_few(draw, 0, 2))]
     else:
         wished = _theme(draw, last_off_s)
-        on_top = sorted(set(FAULTS) - set(OUTAGES))
+        on_top = sorted(set(FAULTS) - set(OUTAGES) - UNSEEN)
         wished += [
             _somewhere(draw, _one(draw, *on_top), last_off_s) for _ in range(_few(draw, 0, 2))
         ]

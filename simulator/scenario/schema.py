@@ -117,6 +117,8 @@ class ActsEntry(Strict):
     of: whole(1, 1_000) = 1  # type: ignore[valid-type]
     """Which fault, counted from 1."""
     within: Span
+    shadow: bool = False
+    """It only writes down that it would."""
 
 
 class ExplainsEntry(Strict):

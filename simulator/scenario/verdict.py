@@ -7,7 +7,7 @@ from math import inf
 
 from simulator.report.evidence import Document, Evidence
 from simulator.report.incidents import incidents
-from simulator.report.moves import actions_of
+from simulator.report.moves import actions_of, shadowed_actions_of
 from simulator.scenario.model import Acts, Expectation, Explains, Quiet, Recovers, Scenario, Serves
 
 
@@ -42,11 +42,16 @@ def judge(scenario: Scenario, evidence: Evidence) -> list[Judged]:
 def _acts(expected: Acts, scenario: Scenario, evidence: Evidence) -> tuple[bool, str]:
     fault = scenario.faults[expected.fault - 1]
     on_at_s = evidence.started_at_s + fault.at_s
-    of = f"{expected.playbook} {expected.action}"
+    of = f"{expected.playbook} {expected.action}{' (shadow)' if expected.shadow else ''}"
+    records, kinds_of = (
+        (_shadowed(evidence), shadowed_actions_of)
+        if expected.shadow
+        else (_acting(evidence), actions_of)
+    )
     after_s = sorted(
         evidence.public_at_s(record) - on_at_s
-        for record in _acting(evidence)
-        if record["playbook"] == expected.playbook and expected.action in actions_of(record)
+        for record in records
+        if record["playbook"] == expected.playbook and expected.action in kinds_of(record)
     )
     if not after_s:
         return False, f"{of}: never public, expected within {expected.within_s:g} s of {fault.name}"
@@ -96,7 +101,8 @@ def _recovers(expected: Recovers, scenario: Scenario, evidence: Evidence) -> tup
 
 
 def _quiet(expected: Quiet, evidence: Evidence) -> tuple[bool, str]:
-    others = [r for r in _acting(evidence) if r["playbook"] not in expected.except_for]
+    acted = [*_acting(evidence), *_shadowed(evidence)]
+    others = [r for r in acted if r["playbook"] not in expected.except_for]
     but = f" but {', '.join(expected.except_for)}" if expected.except_for else ""
     if not others:
         return True, f"quiet: no playbook{but} acted"
@@ -121,3 +127,8 @@ def _acting(evidence: Evidence) -> list[Document]:
         for record in evidence.decisions
         if record["phase"] == "acting" and record.get("enforced", True) and record.get("playbook")
     ]
+
+
+def _shadowed(evidence: Evidence) -> list[Document]:
+    """Records by which a playbook in shadow says what it would have done."""
+    return [record for record in evidence.decisions if record["phase"] == "shadowed"]

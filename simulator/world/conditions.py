@@ -24,6 +24,8 @@ class ArmConditions:
     click_factor: float = 1.0
     """Multiplies the chance of every click on this arm's slates."""
     click_where: Where = ()
+    margin_factor: float = 1.0
+    """Multiplies the lead of its best item's score over the second's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What the arms' models say of their slates: the top score, its lead and the scores' entropy.
 
 A model that knows its users scores those lower who are tired of what they see, so a score tells
-something of the click to come, and moves when the model's inputs do. An in-process arm gives all
-the same. A row depends on the visit alone, so a probe that copies a visit is scored as it.
+something of the click to come, and moves when the model's inputs do. The smaller the lead, the more
+even are all scores. An in-process arm gives all the same. A row depends on the visit alone, so a
+probe that copies a visit is scored as it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class ScoreRows:
         is_personal: Mask,
         fatigue: Floats,
         off_sd: Floats,
+        margin_factor: Floats,
     ) -> Floats:
         """By the places in the block; ``visits``: how many it has. The other arrays are (m,)."""
         luck = self._drawn(block, visits)[places]
@@ -50,8 +52,8 @@ class ScoreRows:
         scores = np.stack(
             [
                 MEAN_SCORE - fatigue + SCORE_SD * luck[:, 0] + PER_SHIFT * off_sd,
-                MARGIN * np.exp(0.5 * luck[:, 1]),
-                1.0 - 0.3 / (1.0 + np.exp(-luck[:, 1])),
+                MARGIN * margin_factor * np.exp(0.5 * luck[:, 1]),
+                1.0 - 0.3 * margin_factor / (1.0 + np.exp(-luck[:, 1])),
             ],
             axis=1,
         )

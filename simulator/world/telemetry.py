@@ -148,6 +148,7 @@ class Telemetry:
         users = handled.visits.user[handled.visit]
         features_at_us = self._features_at_us(handled)
         remote = np.zeros(len(handled), np.bool_)
+        margin_factor = np.ones(len(handled))
         for place, arm in enumerate(handled.plan.arms):
             rows = np.flatnonzero(handled.served_by == place)
             if not len(rows):
@@ -158,6 +159,7 @@ class Telemetry:
             )
             settings = self._settings.arms.get(arm)
             remote[rows] = settings is None or not settings.in_process
+            margin_factor[rows] = conditions.of(arm).margin_factor
         sampled = handled.visits.u_sample[handled.visit] < self._settings.input_sample_share
         sampled &= remote & (handled.result == Result.OK)
         places = block.first + handled.visit
@@ -170,6 +172,7 @@ class Telemetry:
             is_personal=remote,
             fatigue=handled.visits.fatigue[handled.visit],
             off_sd=off,
+            margin_factor=margin_factor,
         )
         inputs = with_defaults(inputs + off[sampled][:, None], handled.defaulted[sampled])
         return Shown(slates, answered, scores, sampled, inputs)

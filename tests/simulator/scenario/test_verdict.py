@@ -216,3 +216,14 @@ def test_there_is_an_example_of_every_action() -> None:
 def test_the_kind_of_an_action_is_read_off_its_own_words(action: Action) -> None:
     record = {"details": {"moves": [action_text(action)]}}
     assert actions_of(record) == {ACTION_FACTS[type(action)].name}
+
+
+def test_what_is_written_down_in_shadow_meets_only_an_expectation_that_says_so() -> None:
+    said = "odd-system would have acted (shadow): notifies recs-oncall"
+    records = [_record("shadowed", 70.0, "odd-system", enforced=False, sentence=said)]
+    acts = {"playbook": "odd-system", "action": "notify", "within": "20s"}
+    in_shadow, in_fact, quiet = _judged(
+        _scenario({"acts": {**acts, "shadow": True}}, {"acts": acts}, {"quiet": {}}), records
+    )
+    assert (in_shadow.met, in_fact.met, quiet.met) == (True, False, False)
+    assert "(shadow): public 10.5 s after slow_primary was on" in in_shadow.sentence

@@ -135,5 +135,6 @@ def test_the_copy_on_disk_archives_what_is_older_than_is_kept(
     assert outcome.broken == ()
     records = (tmp_path / "decisions" / "records.jsonl").read_bytes().splitlines()
     archived = archived_lines(tmp_path / "decisions" / "archive")
-    assert archived and len(records) < len(outcome.log)
+    assert archived
+    assert len(records) < len(outcome.log)
     assert [*archived, *records] == list(outcome.log)

@@ -15,6 +15,8 @@ from simulator.virtual.outcome import sentences
 from simulator.virtual.run import run_scenario
 
 SEEDS = {
+    "flat-scores": 2,
+    "odd-system": 2,
     "slow-segment": 2,
     "null-features": 2,
     "cache-collapse": 2,
