@@ -108,7 +108,7 @@ def _guards() -> dict[str, Schema]:
         "cooldown": _DURATION,
         "budget": {
             "type": "string",
-            "pattern": rf"^\s*0*[1-9][0-9]*\s+per\s+{DURATION}\s*$",
+            "pattern": rf"^\s*0*([1-9]|[1-5][0-9]|6[0-4])\s+per\s+{DURATION}\s*$",
             "examples": ["3 per 1h"],
         },
         "excludes": {

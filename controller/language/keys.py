@@ -45,7 +45,9 @@ GUARDS: Mapping[str, Key] = {
     "cooldown": Key(
         "least time between two incidents that act; not shorter than all verifications together"
     ),
-    "budget": Key("at most so many rungs in any such span (up to `30d`); survives restarts"),
+    "budget": Key(
+        "at most so many rungs (up to 64) in any such span (up to `30d`); survives restarts"
+    ),
     "excludes": Key("exclusion groups: while another incident acts in one, this one waits"),
     "priority": Key("0 to 100; the higher one wins a field of the plan"),
 }

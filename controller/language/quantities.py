@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from controller.core.state import TIMES_LIMIT
+
 DURATIONS_S: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 UNITS_OF: Mapping[str, Mapping[str, float]] = {
@@ -52,16 +54,21 @@ def share(text: str) -> float:
     return in_unit(match[1], 0.01)
 
 
+MOST_BUDGETED = TIMES_LIMIT
+"""So many acts of a playbook are remembered; a larger budget would never bind."""
+
+
 def budget(text: str) -> tuple[int, float]:
     """``3 per 1h`` to (3, 3600.0)."""
     match = _BUDGET.fullmatch(text)
     try:
-        if match is None or int(match[1]) < 1:
+        if match is None or not 1 <= int(match[1]) <= MOST_BUDGETED:
             raise ValueError
         return int(match[1]), duration_s(match[2])
     except ValueError:
         raise ValueError(
-            f"{text!r} is not a budget; accepted: COUNT per DURATION, like 3 per 1h"
+            f"{text!r} is not a budget; accepted: COUNT per DURATION, like 3 per 1h, "
+            f"at most {MOST_BUDGETED}"
         ) from None
 
 
