@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from controller.errors import BadInput, Unavailable
 from controller.ports import GENESIS
@@ -23,14 +24,14 @@ from controller.shell.log_sources import (
     read_documents,
     with_archive,
 )
-from controller.shell.seal import unsealed
+from controller.shell.record_lines import record_of
 from controller.shell.verify import verify
 from selfright.decision_filter import DecisionFilter
 from selfright.moments import local_iso, parse_moment
 from selfright.plan_access import open_store
 from selfright.record_view import record_panel, record_row, records_table
 from selfright.running_stack import find_settings
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors, warn
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Settings file of the stack.", show_default=False)
@@ -83,7 +84,7 @@ def list_decisions(
         if as_json:
             _print_lines(line for _, line in chosen)
         else:
-            Console().print(records_table([document for document, _ in chosen]))
+            SafeConsole().print(records_table([document for document, _ in chosen]))
 
 
 @app.command()
@@ -104,7 +105,7 @@ def show(
             _print_lines(line for _, line in found)
             return
         for document, _ in found:
-            Console().print(record_panel(document))
+            SafeConsole().print(record_panel(document))
 
 
 @app.command()
@@ -139,7 +140,7 @@ def explain(
         if as_json:
             _print_lines(json.dumps(each).encode() for each in moment_lines(moment, playbook))
         else:
-            Console().print(moment_text(moment, playbook))
+            SafeConsole().print(moment_text(moment, playbook))
 
 
 @app.command("export")
@@ -177,7 +178,7 @@ def follow(
     """Decisions as they are taken, until Ctrl-C. A store that is gone is waited for."""
     with one_line_errors():
         store = open_store(find_settings(settings, data_dir))
-        console = Console()
+        console = SafeConsole()
         after, is_gone = "-", False
         backlog = list(pages(store))
         if backlog:
@@ -242,7 +243,7 @@ def verify_log(
 
 
 def _say_verdict(log: DecisionLog, checked: int, flaw: str | None) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    console = SafeConsole(soft_wrap=True, highlight=False)
     if log.torn_bytes:
         console.print(f"[yellow]a torn last line of {log.torn_bytes} bytes was cut[/yellow]")
     if log.begins_after != GENESIS:
@@ -251,7 +252,7 @@ def _say_verdict(log: DecisionLog, checked: int, flaw: str | None) -> None:
             "say --begins-after with the last hash of its archive[/yellow]"
         )
     if flaw is not None:
-        console.print("[bold red]broken:[/bold red]", flaw, markup=True)
+        console.print("[bold red]broken:[/bold red]", escape(flaw))
         console.print(f"{checked} records before it are sound")
         return
     end = "the plan names its end" if log.head else "no plan beside it: its end is not checked"
@@ -262,8 +263,11 @@ def _say_verdict(log: DecisionLog, checked: int, flaw: str | None) -> None:
 def _documents(
     source: str, settings: Path | None, data_dir: Path | None
 ) -> list[tuple[dict[str, Any], bytes]]:
-    lines = _read(source, settings, data_dir).lines
-    return list(zip(read_documents(lines, source), lines, strict=True))
+    log = _read(source, settings, data_dir)
+    found = list(zip(read_documents(log), log.lines, strict=True))
+    if log.torn_bytes:
+        warn(f"{log.place}: a torn last line of {log.torn_bytes} bytes was left out")
+    return found
 
 
 def _folder(settings: Path | None, data_dir: Path | None) -> Path:
@@ -283,11 +287,11 @@ def _read(source: str, settings: Path | None, data_dir: Path | None) -> Decision
 
 
 def _emit(lines: list[bytes], console: Console, as_json: bool) -> None:
+    documents = [record_of(line, "the store's log", None) for line in lines]
     if as_json:
         _print_lines(lines)
         return
-    for line in lines:
-        document: dict[str, Any] = unsealed(line)
+    for document in documents:
         console.print(record_row(document))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 
 from controller.errors import BadInput
 from controller.language.loading import load_playbooks
@@ -17,9 +17,11 @@ from controller.shell.histories import contrast
 from controller.shell.journal import segment_paths
 from controller.shell.log_sources import (
     RECORDS_FILE,
+    DecisionLog,
     from_disk,
     from_file,
     from_store,
+    read_documents,
     with_archive,
 )
 from controller.shell.replay import Comparison, Derived, compare, replay
@@ -29,7 +31,7 @@ from controller.shell.what_if import Outcome, what_if
 from selfright.history_view import contrast_lines, print_contrast
 from selfright.plan_access import open_store
 from selfright.running_stack import find_settings
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors, warn
 
 SHOWN_MAX = 20
 
@@ -100,14 +102,22 @@ def _data_dir(settings: Path | None, data_dir: Path | None, *, needed: bool) -> 
 def _recorded(
     against: str, folder: Path, settings: Path | None, data_dir: Path | None
 ) -> list[bytes]:
+    log = _log(against, folder, settings, data_dir)
+    read_documents(log)
+    if log.torn_bytes:
+        warn(f"{log.place}: a torn last line of {log.torn_bytes} bytes was left out")
+    return list(log.lines)
+
+
+def _log(against: str, folder: Path, settings: Path | None, data_dir: Path | None) -> DecisionLog:
     if against == "store":
         found = find_settings(settings, data_dir)
-        return list(with_archive(from_store(open_store(found)), found.data_dir).lines)
+        return with_archive(from_store(open_store(found)), found.data_dir)
     if against == "disk":
         if not (folder / RECORDS_FILE).exists():
             raise BadInput("no copy of the log; name one with --against", file=str(folder))
-        return list(from_disk(folder).lines)
-    return list(from_file(Path(against)).lines)
+        return from_disk(folder)
+    return from_file(Path(against))
 
 
 def _say_comparison(
@@ -125,14 +135,14 @@ def _say_comparison(
         }
         sys.stdout.write(json.dumps(document) + "\n")
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     if torn_bytes:
         console.print(f"[yellow]cut a torn tail of {torn_bytes} bytes[/yellow]")
     if comparison.missing_epochs:
         named = ", ".join(map(str, comparison.missing_epochs))
         console.print(f"[yellow]no journal here for epochs {named}[/yellow]")
     for each in comparison.differences[:SHOWN_MAX]:
-        console.print(f"[red]{each.kind}[/red] {each.record}: {_sentence(each.recorded)}")
+        console.print(f"[red]{each.kind}[/red] {escape(each.record)}: {_sentence(each.recorded)}")
         if each.recorded is not None and each.derived is not None:
             console.print(f"    derived: {_sentence(each.derived)}")
     verdict = "[bold red]differs[/]" if comparison.differences else "[bold green]equal[/]"
@@ -148,9 +158,10 @@ def _say_outcome(outcome: Outcome, derived: Derived, *, diff: bool, as_json: boo
         for each in contrast_lines(found, outcome.unrecorded, with_timeline=diff):
             sys.stdout.write(json.dumps(each) + "\n")
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     print_contrast(console, found, outcome.unrecorded, with_timeline=diff)
 
 
 def _sentence(line: bytes | None) -> str:
-    return "" if line is None else str(unsealed(line)["sentence"])
+    """As markup."""
+    return "" if line is None else escape(str(unsealed(line)["sentence"]))

@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from controller.errors import BadInput, SelfrightError
+from controller.steering import visible
 
-progress_console = Console(stderr=True, highlight=False)
+
+class SafeConsole(Console):
+    """A console on which text steers nothing: only rich's own codes reach the terminal."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text), style, control)
+
+
+progress_console = SafeConsole(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -38,5 +51,10 @@ def say(line: str) -> None:
 
 def refusal(error: SelfrightError) -> int:
     """Print the one line on stderr and give the exit code that goes with it."""
-    sys.stderr.write(f"selfright: {' '.join(str(error).split())}\n")
+    warn(str(error))
     return 2 if isinstance(error, BadInput) else 1
+
+
+def warn(line: str) -> None:
+    """One line on stderr, also where what it names has several."""
+    sys.stderr.write(f"selfright: {visible(' '.join(line.split()))}\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.errors import BadInput
 from controller.ports import GENESIS, PlanStore
+from controller.shell.record_lines import record_of
 from controller.shell.seal import HASH, PREV_HASH, unsealed
 
 PAGE_RECORDS = 1_000
@@ -22,11 +23,13 @@ STORED_FILE = Path("decisions") / "stored.json"
 class DecisionLog:
     """Sealed lines, oldest first. ``head``: what the plan beside them says (None: no plan there).
 
-    ``torn_bytes`` at the end were no whole line. The oldest ``archived`` lines are from an archive.
+    ``place`` is the file or store they are of. ``torn_bytes`` at the end were no whole line. The
+    oldest ``archived`` lines are from an archive.
     """
 
     lines: Sequence[bytes]
     head: str | None
+    place: str
     torn_bytes: int = 0
     archived: int = 0
 
@@ -46,7 +49,8 @@ def from_store(store: PlanStore) -> DecisionLog:
     """The home of the log. Raise Unavailable."""
     lines = [line for _, line in pages(store)]
     stored = store.load()
-    return DecisionLog(lines, _head_of(stored.plan if stored else None) or GENESIS)
+    head = _head_of(stored.plan if stored else None, "the store's plan")
+    return DecisionLog(lines, head or GENESIS, "the store's log")
 
 
 def pages(store: PlanStore, after: str = "-") -> Iterator[tuple[str, bytes]]:
@@ -59,13 +63,12 @@ def pages(store: PlanStore, after: str = "-") -> Iterator[tuple[str, bytes]]:
 def from_disk(data_dir: Path) -> DecisionLog:
     """The copy a controller keeps, its archive before it. Raise BadInput when there is none."""
     log = from_file(data_dir / RECORDS_FILE)
+    path = data_dir / STORED_FILE
     try:
-        stored = json.loads((data_dir / STORED_FILE).read_bytes())
-        plan = stored["plan"]
-        head = _head_of(plan.encode() if plan is not None else None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"cannot be read: {error}", file=str(data_dir / STORED_FILE)) from None
-    return with_archive(DecisionLog(log.lines, head or GENESIS, log.torn_bytes), data_dir)
+        plan = json.loads(path.read_bytes())["plan"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
+    return with_archive(replace(log, head=_head_of(plan, str(path)) or GENESIS), data_dir)
 
 
 def with_archive(log: DecisionLog, data_dir: Path) -> DecisionLog:
@@ -94,22 +97,27 @@ def from_file(path: Path) -> DecisionLog:
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}", file=str(path)) from None
     whole = content.rfind(b"\n") + 1
-    return DecisionLog(content[:whole].splitlines(), None, len(content) - whole)
+    return DecisionLog(content[:whole].splitlines(), None, str(path), len(content) - whole)
 
 
-def read_documents(lines: Sequence[bytes], where: str) -> list[dict[str, Any]]:
-    """The records as documents. Raise BadInput naming the line that is none."""
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(unsealed(line))
-        except ValueError as error:
-            raise BadInput(f"is not a record: {error}", file=where, line=number) from None
-    return found
+def read_documents(log: DecisionLog) -> list[dict[str, Any]]:
+    """The records as documents. Raise BadInput naming the line and the field that is none."""
+    return [
+        record_of(line, f"the archive of {log.place}", number)
+        if number <= log.archived
+        else record_of(line, log.place, number - log.archived)
+        for number, line in enumerate(log.lines, start=1)
+    ]
 
 
-def _head_of(plan: bytes | None) -> str | None:
-    return None if plan is None else str(json.loads(plan)["head"])
+def _head_of(plan: bytes | str | None, place: str) -> str | None:
+    if plan is None:
+        return None
+    try:
+        head = json.loads(plan)["head"]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise BadInput(f"holds no plan with a head: {error}", file=place) from None
+    return str(head)
 
 
 def _claimed_hash(line: bytes) -> str | None:

@@ -43,7 +43,10 @@ def seal(documents: Sequence[Mapping[str, Any]], prev_head: str = GENESIS) -> Se
 
 def unsealed(line: bytes) -> dict[str, Any]:
     """The document of a sealed line, seal included. Raise ValueError when it is not one."""
-    document = json.loads(line)
+    try:
+        document = json.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(document, dict):
         raise ValueError("a record is a JSON object")
     return document

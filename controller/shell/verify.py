@@ -59,7 +59,7 @@ def _read(line: bytes, position: int, last_id: str) -> tuple[Flaw | None, dict[s
     try:
         document = unsealed(line)
         is_intact = document.get(HASH) == hash_of(document) and canonical_bytes(document) == line
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Flaw("unreadable", where, position, f"{where} is not a record: {error}"), {}
     record = str(document.get("id", where))
     if not is_intact:
