@@ -47,9 +47,15 @@ def playbook_from_file(path: Path, settings: Settings, catalogue: Catalogue) -> 
 def load_playbooks(
     directory: Path, settings: Settings, catalogue: Catalogue
 ) -> tuple[Playbook, ...]:
-    """Every playbook directly in a folder, sorted by name. Raise BadInput on the first error."""
+    """Every playbook directly in a folder, sorted by name. Raise BadInput on the first error.
+
+    A folder without any is one: a deploy that broke off must not leave a service without playbooks.
+    """
     if not directory.is_dir():
         raise BadInput("no such folder; accepted: a folder of playbooks", file=str(directory))
+    if not playbook_files([directory]):
+        what = "no playbooks in this folder; accepted: a folder with at least one YAML file"
+        raise BadInput(what, file=str(directory))
     playbooks, findings = _check([directory], Vocabulary.of(settings, catalogue))
     _raise_first_error(findings)
     return tuple(sorted(playbooks, key=lambda playbook: playbook.name))

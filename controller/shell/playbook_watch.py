@@ -20,7 +20,8 @@ class PlaybookWatch:
     """``load`` reads and checks the whole folder, or raises BadInput.
 
     ``last_good`` gives the set that was accepted last, from an earlier life: a restart must not
-    fail on a file that a running controller would have refused. Without one, BadInput is raised.
+    fail on a file that a running controller would have refused. Without one, or with an empty one,
+    BadInput is raised.
     ``keep`` is told every set that is accepted.
     """
 
@@ -40,14 +41,14 @@ class PlaybookWatch:
         self.trouble = ""
         """Why the files as they are now were refused; empty when they are in force."""
         self.playbooks = self._first(last_good)
-        LOG.info("playbooks loaded: %s", ", ".join(p.name for p in self.playbooks) or "none")
+        LOG.info("playbooks loaded: %s", ", ".join(p.name for p in self.playbooks))
 
     def _first(self, last_good: Callable[[], tuple[Playbook, ...] | None]) -> tuple[Playbook, ...]:
         try:
             found = self._load()
         except BadInput as error:
             kept = last_good()
-            if kept is None:
+            if not kept:
                 raise
             self._refuse(error, "the set accepted last is used")
             return kept
@@ -74,7 +75,7 @@ class PlaybookWatch:
             return None
         self.playbooks = fresh
         self._keep(fresh)
-        LOG.info("playbooks loaded anew: %s", ", ".join(p.name for p in fresh) or "none")
+        LOG.info("playbooks loaded anew: %s", ", ".join(p.name for p in fresh))
         return fresh
 
     def _refuse(self, error: BadInput, instead: str) -> None:

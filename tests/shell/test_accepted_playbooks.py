@@ -58,3 +58,34 @@ def test_a_damaged_memory_is_no_memory(tmp_path: Path, book: Path) -> None:
     book.write_text("version: 1\n")
     with pytest.raises(BadInput):
         _watch(tmp_path)
+
+
+@pytest.mark.parametrize("left", [None, "notes.txt", "gone"])
+def test_an_emptied_folder_is_a_broken_set_and_disarms_nobody(
+    left: str | None, tmp_path: Path, book: Path
+) -> None:
+    running = _watch(tmp_path)
+    before = running.playbooks
+    book.unlink()
+    if left == "gone":
+        book.parent.rmdir()
+    elif left:
+        (book.parent / left).write_text("moved")
+    assert running.changed() is None
+    assert running.playbooks == before
+    assert running.refused == 1
+    assert "accepted: a folder" in running.trouble
+    assert _watch(tmp_path).playbooks == before, "a restart goes on with it too"
+    book.parent.mkdir(exist_ok=True)
+    book.write_text(GOOD)
+    assert running.changed() is None, "back, and the same as before"
+    assert running.trouble == ""
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_empty_folder_at_the_first_start_is_one_clear_line(tmp_path: Path, kept: bool) -> None:
+    (tmp_path / "books").mkdir()
+    if kept:  # by a release that took an empty folder
+        AcceptedPlaybooks(tmp_path / "data").keep(())
+    with pytest.raises(BadInput, match="books: no playbooks in this folder; accepted: "):
+        _watch(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -111,7 +112,7 @@ def test_the_document_written_as_yaml_is_the_scenario_again() -> None:
 def test_paths_start_at_the_file_and_mean_the_same_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mine").mkdir()
+    shutil.copytree(PLAYBOOKS["demo"], tmp_path / "mine")
     (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n")
     file = tmp_path / "x.yaml"
     file.write_text(
