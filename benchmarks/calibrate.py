@@ -52,7 +52,7 @@ no_data: hold
 do:
   - notify: {{channel: oncall, message: passed}}
 clear_when: {clear}
-guards: {{autonomy: auto, cooldown: 10m, budget: 1000 per 1h}}
+guards: {{autonomy: auto, cooldown: 10m, budget: 64 per 1h}}
 """
 TIGHT = {
     "slow": ("arm_latency_ms.p95{arm=primary} > 60ms for 2s", "arm_latency_ms.p95{arm=primary}"),

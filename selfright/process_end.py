@@ -27,6 +27,8 @@ def ended_by_signal() -> Iterator[None]:
         nonlocal terminated
         del number, frame
         terminated = True
+        if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+            raise KeyboardInterrupt  # a shell starts what runs in the background deaf to Ctrl-C
         signal.raise_signal(signal.SIGINT)  # asyncio cancels what runs, and that heals
 
     before = signal.signal(signal.SIGTERM, interrupt)

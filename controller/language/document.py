@@ -18,7 +18,7 @@ from controller.language.conditions import CONDITION_EXAMPLE, ConditionReader
 from controller.language.fields import NAME, Fields, Places, list_of, suggestion, text_of
 from controller.language.findings import Problem
 from controller.language.keys import ELSE, GUARDS, KEYS, MOST_EXCLUDES, MOVE_KEYS
-from controller.language.quantities import budget
+from controller.language.quantities import budget_of_acts
 from controller.language.vocabulary import FOR_EACH, Vocabulary
 from controller.language.yaml_text import YamlMap, YamlNode, read_yaml
 
@@ -171,7 +171,7 @@ class _Document:
         fields = Fields(node, "guards", tuple(GUARDS), self._places)
         count, per_s = default.budget_count, default.budget_per_s
         if fields.has("budget"):
-            count, per_s = fields.quantity("budget", budget, "like 3 per 1h")
+            count, per_s = fields.quantity("budget", budget_of_acts, "like 3 per 1h")
             self._check_period(per_s)
         autonomy = default.autonomy
         if fields.has("autonomy"):

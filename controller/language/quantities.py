@@ -62,14 +62,21 @@ def budget(text: str) -> tuple[int, float]:
     """``3 per 1h`` to (3, 3600.0)."""
     match = _BUDGET.fullmatch(text)
     try:
-        if match is None or not 1 <= int(match[1]) <= MOST_BUDGETED:
+        if match is None or int(match[1]) < 1:
             raise ValueError
         return int(match[1]), duration_s(match[2])
     except ValueError:
         raise ValueError(
-            f"{text!r} is not a budget; accepted: COUNT per DURATION, like 3 per 1h, "
-            f"at most {MOST_BUDGETED}"
+            f"{text!r} is not a budget; accepted: COUNT per DURATION, like 3 per 1h"
         ) from None
+
+
+def budget_of_acts(text: str) -> tuple[int, float]:
+    """The same, of no more than can be counted."""
+    count, per_s = budget(text)
+    if count > MOST_BUDGETED:
+        raise ValueError(f"{text!r} would never bind; accepted: a count of 1 to {MOST_BUDGETED}")
+    return count, per_s
 
 
 def in_unit(number: str, factor: float) -> float:

@@ -28,7 +28,7 @@ no_data: hold
 do:
   - notify: {{channel: oncall}}
 clear_when: {clear}
-guards: {{autonomy: {autonomy}, cooldown: 10m, budget: 1000 per 1h}}
+guards: {{autonomy: {autonomy}, cooldown: 10m, budget: 64 per 1h}}
 """
 
 

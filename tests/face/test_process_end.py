@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ def test_sigterm_to_a_simulation_is_143(tmp_path: Path) -> None:
     assert b"Traceback" not in said
 
 
+@pytest.fixture
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """A shell starts what runs in the background deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @ended_by_signal()
 def _end_well_on_ctrl_c() -> None:
     try:
@@ -63,12 +72,24 @@ def _end_well_on_ctrl_c() -> None:
         sys.exit(0)
 
 
+def test_a_process_in_the_background_hears_sigterm_though_it_is_deaf_to_ctrl_c() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            _end_well_on_ctrl_c()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 143
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_heard")
 def test_what_catches_ctrl_c_and_ends_well_was_still_terminated() -> None:
     with pytest.raises(SystemExit) as ended:
         _end_well_on_ctrl_c()
     assert ended.value.code == 143
 
 
+@pytest.mark.usefixtures("_ctrl_c_is_heard")
 def test_ctrl_c_stays_what_it_is_and_the_old_handler_comes_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), ended_by_signal():

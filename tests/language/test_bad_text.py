@@ -343,13 +343,15 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
     ),
     "budget": (
         {"guards": "{budget: 3/h}"},
-        "9: guards.budget: '3/h' is not a budget; accepted: COUNT per DURATION, like 3 per 1h, "
-        "at most 64",
+        "9: guards.budget: '3/h' is not a budget; accepted: COUNT per DURATION, like 3 per 1h",
+    ),
+    "budget that never binds": (
+        {"guards": "{budget: 65 per 1h}"},
+        "9: guards.budget: '65 per 1h' would never bind; accepted: a count of 1 to 64",
     ),
     "budget zero": (
         {"guards": "{budget: 0 per 1h}"},
-        "9: guards.budget: '0 per 1h' is not a budget; accepted: COUNT per DURATION, like 3 per 1h, "
-        "at most 64",
+        "9: guards.budget: '0 per 1h' is not a budget; accepted: COUNT per DURATION, like 3 per 1h",
     ),
     "budget long": (
         {"guards": "{budget: 3 per 60d}"},

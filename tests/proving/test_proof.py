@@ -79,9 +79,11 @@ def test_an_incident_that_can_never_clear_is_found(tmp_path: Path) -> None:
 
 
 def test_a_return_into_a_dead_arm_is_found(tmp_path: Path) -> None:
+    """Its `when` looks at the users as well, who are well as soon as the arm is drained."""
     trusting = (
-        HEAD + "playbook: trusting\n" + FAILS + DRAIN + "clear_when: degraded_share < 1% for 60s\n"
-    )
+        HEAD + "playbook: trusting\nwhen: degraded_share > 5% for 5s\n" + DRAIN
+        + "clear_when: degraded_share < 1% for 60s\n"
+    )  # fmt: skip
     found = broken(proof_of(tmp_path, trusting, TOLD), "return")
     assert found["of"] == "primary"
     assert "traffic is returned into primary, which is dead" in found["sentence"]
