@@ -140,8 +140,12 @@ def _frames(data: bytes) -> Iterator[tuple[int, bytes]]:
         packed = data[at + _FRAME.size : at + _FRAME.size + length]
         if len(packed) < length or zlib.crc32(packed) != crc or unpacked > _FRAME_BYTES_MAX:
             return
+        try:
+            payload = pa.Codec(_CODEC).decompress(packed, decompressed_size=unpacked, asbytes=True)
+        except (OSError, pa.ArrowException):
+            return  # the checksum is of what is packed, not of the size before it
         at += _FRAME.size + length
-        yield at, pa.Codec(_CODEC).decompress(packed, decompressed_size=unpacked, asbytes=True)
+        yield at, payload
 
 
 def _batch(rows: Sequence[Row]) -> pa.RecordBatch:

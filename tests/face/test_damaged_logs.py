@@ -258,6 +258,15 @@ def mangled(draw: st.DrawFn, content: bytes) -> bytes:
     return content[:at] + draw(st.binary(max_size=4)) + content[end:]
 
 
+def test_a_frame_that_unpacks_to_more_than_it_says_is_not_whole(told: Told, tmp_path: Path) -> None:
+    (true,) = (told.folder / "journal").iterdir()
+    content = bytearray(true.read_bytes())
+    content[8:10] = b"\x01\x00"  # of the first frame: its length, its checksum, its unpacked size
+    damaged = tmp_path / true.name
+    damaged.write_bytes(content)
+    assert "no whole first frame" in run("replay", str(damaged), "--against", "x").stderr
+
+
 def test_a_damaged_journal_is_refused_or_cut(told: Told, tmp_path: Path) -> None:
     (true,) = (told.folder / "journal").iterdir()
     folder = tmp_path / "journal"
