@@ -28,6 +28,8 @@ from controller.language import quantities
 from controller.language.action_fields import (
     ACTION_FIELDS,
     MAX_BODY,
+    MAX_CACHE_TTL_S,
+    MAX_DATA_S,
     MAX_REPLICAS,
     MAX_SEGMENTS,
     MAX_STAGES,
@@ -123,10 +125,14 @@ def _retrain(node: YamlNode, path: str, places: Places) -> Retrain:
 def _last_s(text: str) -> float:
     match = _LAST.fullmatch(text.strip())
     try:
-        return quantities.duration_s(match[1] if match else "")
+        span_s = quantities.duration_s(match[1] if match else "")
     except ValueError:
         message = f"{text!r} is not a span of data; accepted: last DURATION, like last 24h"
         raise ValueError(message) from None
+    if span_s > MAX_DATA_S:
+        most = quantities.duration_text(MAX_DATA_S)
+        raise ValueError(f"{text!r} reaches too far back; accepted: at most last {most}")
+    return span_s
 
 
 def _evaluate(node: YamlNode, path: str, places: Places) -> Evaluate:
@@ -167,7 +173,8 @@ def _prewarm_cache(node: YamlNode, path: str, places: Places) -> PrewarmCache:
 
 
 def _cache_ttl(node: YamlNode, path: str, places: Places) -> CacheTtl:
-    return CacheTtl(ttl_s=_fields("cache_ttl", node, path, places).duration_s("ttl"))
+    fields = _fields("cache_ttl", node, path, places)
+    return CacheTtl(ttl_s=fields.duration_s("ttl", MAX_CACHE_TTL_S))
 
 
 def _scale(node: YamlNode, path: str, places: Places) -> Scale:

@@ -18,7 +18,7 @@ from controller.language.conditions import CONDITION_EXAMPLE, ConditionReader
 from controller.language.fields import NAME, Fields, Places, list_of, suggestion, text_of
 from controller.language.findings import Problem
 from controller.language.keys import ELSE, GUARDS, KEYS, MOST_EXCLUDES, MOVE_KEYS
-from controller.language.quantities import budget_of_acts
+from controller.language.quantities import MAX_SPAN_S, budget_of_acts
 from controller.language.vocabulary import FOR_EACH, Vocabulary
 from controller.language.yaml_text import YamlMap, YamlNode, read_yaml
 
@@ -26,7 +26,6 @@ T = TypeVar("T")
 MAX_MOVES = 8
 MAX_RUNGS = 8
 RUNG_EXAMPLE = "`- - shed: {share: 20%}`"
-MAX_BUDGET_PERIOD_S = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ class _Document:
         )
 
     def _check_period(self, per_s: float) -> None:
-        if not 1.0 <= per_s <= MAX_BUDGET_PERIOD_S:
+        if not 1.0 <= per_s <= MAX_SPAN_S:
             path = "guards.budget"
             what = "the period is out of range"
             place = self._places.of(path)

@@ -139,8 +139,12 @@ class Fields:
         """A duration, share or budget. Raise Problem P013."""
         return quantity_of(self.node(key, accepted), self.at(key), read)
 
-    def duration_s(self, key: str) -> float:
-        return self.quantity(key, quantities.duration_s, "a duration, like 30s")
+    def duration_s(self, key: str, most_s: float = quantities.MAX_SPAN_S) -> float:
+        found_s = self.quantity(key, quantities.duration_s, "a duration, like 30s")
+        if found_s > most_s:
+            path, advice = self.at(key), f"accepted: at most {quantities.duration_text(most_s)}"
+            raise Problem("P012", "is too long", advice, place=self._places.of(path), field=path)
+        return found_s
 
     def share(self, key: str) -> float:
         return self.quantity(key, quantities.share, "a share, like 20%")

@@ -13,7 +13,13 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from controller.core.timers import MOST_TIMES
-from controller.language.quantities import DURATIONS_S, duration_s, duration_text, in_unit
+from controller.language.quantities import (
+    DURATIONS_S,
+    MAX_SPAN_S,
+    duration_s,
+    duration_text,
+    in_unit,
+)
 
 GRAMMAR = r"""
 condition: comparison [hold]
@@ -55,6 +61,7 @@ UNIT: /%|\/?[A-Za-z]+/
 
 MAX_TEXT = 500
 """Characters of one condition."""
+MAX_NUMBER = 1e15
 MAX_TICKS = 3_600
 MAX_TIMES = MOST_TIMES
 MAX_TIMES_WITHIN_S = 86_400.0
@@ -164,7 +171,7 @@ def _parse(text: str, start: str) -> ParsedCondition:
         raise _syntax_error(error, text) from None
     comparison, hold, *within = tree.children
     held = _held(cast("Tree[Token] | None", hold))
-    within_s = _duration(cast("Tree[Token]", within[0]).children[0]) if within else None
+    within_s = _span(cast("Tree[Token]", within[0]).children[0]) if within else None
     return _condition(cast("Tree[Token]", comparison), held, within_s)
 
 
@@ -227,6 +234,7 @@ def _signal(tree: Tree[Token]) -> ParsedSignal:
 def _threshold(node: Token | Tree[Token]) -> tuple[str, str, int]:
     number, unit = cast("list[Token | None]", cast("Tree[Token]", node).children)
     assert number is not None
+    _check_size(number)
     return str(number), str(unit) if unit is not None else "", _column(number)
 
 
@@ -237,7 +245,26 @@ def _duration(node: Token | Tree[Token]) -> float:
         raise ConditionSyntaxError(f"{unit!s} is no time", "ms, s, m, h or d", _column(unit))
     if float(number) <= 0.0:
         raise ConditionSyntaxError(f"{number!s}{unit!s} is no time", "above 0", _column(number))
+    _check_size(number)
     return in_unit(str(number), factor)
+
+
+def _span(node: Token | Tree[Token]) -> float:
+    """A duration that is waited for or held."""
+    found_s = _duration(node)
+    if found_s > MAX_SPAN_S:
+        column = _column(cast("Tree[Token]", node).children[0])
+        most = f"at most {duration_text(MAX_SPAN_S)}"
+        raise ConditionSyntaxError("the time is too long", most, column)
+    return found_s
+
+
+def _check_size(number: Token) -> None:
+    """Beyond it a float is no exact number, and in the end infinite."""
+    if abs(float(number)) > MAX_NUMBER:
+        raise ConditionSyntaxError(
+            "the number is too large", f"at most {MAX_NUMBER:g}", _column(number)
+        )
 
 
 def _held(node: Tree[Token] | None) -> Hold:
@@ -245,12 +272,12 @@ def _held(node: Tree[Token] | None) -> Hold:
         return NO_HOLD
     first = node.children[0]
     if node.data == "held":
-        return Hold(for_s=_duration(first))
+        return Hold(for_s=_span(first))
     if node.data == "ticks":
         return Hold(ticks=_count(cast("Token", first), MAX_TICKS, "ticks"))
     times, within_s = _count(cast("Token", first), MAX_TIMES, "times"), _duration(node.children[1])
     if within_s > MAX_TIMES_WITHIN_S:
-        what = f"within {duration_text(within_s)} is too long"
+        what = "the time is too long"
         accepted = f"at most {duration_text(MAX_TIMES_WITHIN_S)}"
         raise ConditionSyntaxError(what, accepted, _column(first))
     return Hold(times=times, times_within_s=within_s)
@@ -316,7 +343,11 @@ def parse_hold(text: str) -> Hold:
     """``2s`` or ``5 ticks``, as they stand after ``for:``. Raise ValueError."""
     ticks = re.fullmatch(r"\s*([0-9]+)\s+ticks\s*", text, re.ASCII)
     if ticks is None:
-        return Hold(for_s=duration_s(text))
+        for_s = duration_s(text)
+        if for_s > MAX_SPAN_S:
+            most = duration_text(MAX_SPAN_S)
+            raise ValueError(f"is too long; accepted: at most {most}")
+        return Hold(for_s=for_s)
     try:
         return Hold(ticks=_count(Token("NUMBER", ticks[1]), MAX_TICKS, "ticks"))
     except ConditionSyntaxError as error:

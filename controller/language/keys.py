@@ -43,7 +43,8 @@ ELSE = ("next", "undo", "keep")
 GUARDS: Mapping[str, Key] = {
     "autonomy": Key("`shadow` (log only), `suggest`, `approve` (a person agrees first), `auto`"),
     "cooldown": Key(
-        "least time between two incidents that act; not shorter than all verifications together"
+        "least time between two incidents that act, up to `30d`; not shorter than all verifications"
+        " together"
     ),
     "budget": Key(
         "at most so many rungs (up to 64) in any such span (up to `30d`); survives restarts"

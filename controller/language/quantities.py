@@ -13,6 +13,9 @@ from controller.core.state import TIMES_LIMIT
 
 DURATIONS_S: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
+MAX_SPAN_S = 30 * DURATIONS_S["d"]
+"""Nothing is waited for, held or counted longer than this."""
+
 UNITS_OF: Mapping[str, Mapping[str, float]] = {
     "ms": {"ms": 1.0, "s": 1_000.0, "m": 60_000.0},
     "s": DURATIONS_S,

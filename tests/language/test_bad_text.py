@@ -62,6 +62,52 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
         {"why": "a\x07b"},
         "4: the character #x0007 stands in the text; accepted: printable text",
     ),
+    "a for beyond all bounds": (
+        {"when": "arm_bad{arm=primary} > 20% for 400d"},
+        "5: when: the time is too long after 'arm_bad{arm=primary} > 20% for'; accepted: at most 30d",
+    ),
+    "a for that is no number any more": (
+        {"when": "arm_bad{arm=primary} > 20% for " + "9" * 400 + "d"},
+        "5: when: the number is too large after 'arm_bad{arm=primary} > 20% for'; accepted: at most 1e+15",
+    ),
+    "an endless threshold": (
+        {"when": "request_rate_per_s > " + "9" * 400 + "/s"},
+        "5: when: the number is too large after 'request_rate_per_s >'; accepted: at most 1e+15",
+    ),
+    "an endless window": (
+        {"when": "latency_ms.p95[" + "9" * 400 + "d] > 1s"},
+        "5: when: the number is too large after 'latency_ms.p95['; accepted: at most 1e+15",
+    ),
+    "a for beside a condition": (
+        {"when": '{if: "arm_bad{arm=primary} > 20%", for: 99999d}'},
+        "5: when.for: is too long; accepted: at most 30d",
+    ),
+    "a long wait for an expectation": (
+        {
+            "do": '[{shed: {share: 20%}, expect: "arm_bad{arm=primary} < 5% within 31d", else: next}]'
+        },
+        "7: do[0].expect: the time is too long after 'arm_bad{arm=primary} < 5% within'; accepted: at most 30d",
+    ),
+    "a slate cached for ever": (
+        {"do": "[{cache_ttl: {ttl: 999999d}}]"},
+        "7: do[0].cache_ttl.ttl: is too long; accepted: at most 1d",
+    ),
+    "data of all times": (
+        {"do": "[{retrain: {arm: primary, data: last 99999d}}]"},
+        "7: do[0].retrain.data: 'last 99999d' reaches too far back; accepted: at most last 3650d",
+    ),
+    "a route that never expires": (
+        {"do": "[{route: {from: primary, to: fallback, share: 100%, expires: 31d}}]"},
+        "7: do[0].route.expires: is too long; accepted: at most 30d",
+    ),
+    "a freeze for a year": (
+        {"do": "[{freeze: {what: promotions, for: 365d}}]"},
+        "7: do[0].freeze.for: is too long; accepted: at most 30d",
+    ),
+    "a cooldown of ages": (
+        {"guards": "{cooldown: 9999999d}"},
+        "9: guards.cooldown: is too long; accepted: at most 30d",
+    ),
     "unknown key": (
         {"ownr": "x"},
         "9: ownr: unknown key 'ownr'; did you mean owner? accepted: version, playbook, owner, why, for_each, when, no_data, do, otherwise, clear_when, guards",

@@ -166,7 +166,7 @@ POINTED = {
     "times over too long": (
         "a > 1 3 times within 2d",
         "      ^",
-        "within 2d is too long; accepted: at most 1d",
+        "the time is too long; accepted: at most 1d",
     ),
     "a threshold that was forgotten": (
         "a > 3 times within 1h",

@@ -110,6 +110,17 @@ LOOSER = {
     "stages": "the shares of a list are compared",
     "stages every": "the number of a duration",
     "budget long": "the number of a duration",
+    "a for beyond all bounds": "the number of a duration",
+    "a for that is no number any more": "the number of a duration",
+    "a for beside a condition": "the number of a duration",
+    "a long wait for an expectation": "the number of a duration",
+    "a slate cached for ever": "the number of a duration",
+    "data of all times": "the number of a duration",
+    "a route that never expires": "the number of a duration",
+    "a freeze for a year": "the number of a duration",
+    "a cooldown of ages": "the number of a duration",
+    "an endless threshold": "the size of a number",
+    "an endless window": "the size of a number",
 }
 """What only the linter refuses of `PARTS`, and why."""
 
