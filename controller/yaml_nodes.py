@@ -12,13 +12,16 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import Node
 from ruamel.yaml.reader import ReaderError
 
+from controller.steering import STEERING
+
 _Found = TypeVar("_Found")
 
 
 class NotYaml(Exception):
     """``line`` counts from 1 (None: nobody knows), ``column`` from 0.
 
-    ``kind``: ``syntax``, ``character`` (one that no YAML holds), ``depth`` (beyond what was
+    ``kind``: ``syntax``, ``character`` (one that no YAML holds, or that steers terminals or turns
+    text around), ``depth`` (beyond what was
     asked), or ``value`` (an escape or a version that no text can hold).
     """
 
@@ -47,7 +50,20 @@ def compose_all(text: str, max_depth: int) -> list[Node]:
     return _composed(text, max_depth, lambda yaml: list(yaml.compose_all(text)))
 
 
+def _check_characters(text: str) -> None:
+    """What is written (a comment too) is what is read: nothing hides, nothing is turned around."""
+    written = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    found = STEERING.search(written)
+    if found is not None:
+        raise _steering(found[0], written.count("\n", 0, found.start()) + 1)
+
+
+def _steering(character: str, line: int) -> NotYaml:
+    return NotYaml("character", f"the character #x{ord(character):04x}", line)
+
+
 def _composed(text: str, max_depth: int, compose: Callable[[YAML], _Found]) -> _Found:
+    _check_characters(text)
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = max_depth
     yaml.composer.warn_double_anchors = False  # YAML allows them; a warning is a second line
@@ -62,8 +78,8 @@ def _composed(text: str, max_depth: int, compose: Callable[[YAML], _Found]) -> _
             raise NotYaml("syntax", what) from None
         raise NotYaml("syntax", what, mark.line + 1, mark.column) from None
     except ReaderError as error:
-        code = error.character if isinstance(error.character, int) else ord(error.character)
         line = text.count("\n", 0, error.position) + 1
-        raise NotYaml("character", f"the character #x{code:04x}", line) from None
+        character = error.character
+        raise _steering(chr(character) if isinstance(character, int) else character, line) from None
     except (YAMLError, ValueError, ArithmeticError) as error:
         raise NotYaml("value", str(error)) from None

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +20,7 @@ from controller.core.wording import duration
 from controller.errors import BadInput
 from selfright.running_stack import find_settings
 from selfright.status_command import look
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 
 def register(app: typer.Typer) -> None:
@@ -114,7 +113,7 @@ def _playbook(playbook: Playbook, state: JudgeState, at_s: float) -> dict[str, A
 
 
 def _print(left: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     service = Table(box=None, header_style="dim", pad_edge=False)
     for name in ("budget of the service", "left", "of", "the oldest is free in"):
         service.add_column(name)

@@ -26,7 +26,7 @@ from controller.shell.fact_rows import from_row
 from controller.shell.journal import segment_paths
 from controller.shell.segment import read_segment
 from selfright.settings_at_hand import settings_at_hand
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 from selfright.virtual_simulation import run_shown
 
 HEALTHY = "nothing"
@@ -76,7 +76,7 @@ def calibrate_command(
     if as_json:
         typer.echo(json.dumps(to_document(found, period), indent=2))
     else:
-        _show(Console(highlight=False), found, period, known, len(rules) - len(acting(rules)))
+        _show(SafeConsole(highlight=False), found, period, known, len(rules) - len(acting(rules)))
     raise typer.Exit(0 if found.verdict == "holds" else 1)
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from selfright.decisions_command import verify_log
 from selfright.demo import run_demo
 from selfright.live_simulation import show, shown_progress
 from selfright.replay_command import replay_journals
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 DEFAULT_FOLDER = Path(".selfright") / "demo"
 
@@ -38,7 +37,7 @@ def demo_command(
         with shown_progress() as progress:
             report = run_demo(data_dir, ratings=ratings, seed=seed, progress=progress)
         show(report)
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     console.print(f"\nThe decision log, checked and derived again from the journal ({data_dir}):")
     verify_log(data_dir=data_dir, source="disk")
     replay_journals(data_dir=data_dir)

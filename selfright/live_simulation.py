@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from controller.settings import Settings
-from selfright.terminal import progress_console
+from selfright.terminal import SafeConsole, progress_console
 from simulator.live.progress import Moment
 from simulator.live.run import Run, run
 from simulator.report.report import Report, report_to_document
@@ -34,7 +33,7 @@ def show(report: Report, as_json: bool = False) -> None:
     if as_json:
         typer.echo(json.dumps(report_to_document(report), indent=2))
     else:
-        Console(highlight=False).print(rendered(report))
+        SafeConsole(highlight=False).print(rendered(report))
 
 
 class ShownProgress:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from controller.adapters.kafka_bus import KafkaBusWriter
 from controller.atomic_file import write_atomically
@@ -28,7 +27,7 @@ from controller.settings import Settings
 from controller.shell.commanding import Command, command_until_recorded
 from selfright.plan_access import open_store
 from selfright.running_stack import DEFAULT_DATA_DIR, find_settings
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 CAP_S = 30.0
 LOCAL_OVERRIDE_S = 3_600.0
@@ -170,7 +169,7 @@ def _send(
     if as_json:
         sys.stdout.write(json.dumps(record) + "\n")
     else:
-        Console(soft_wrap=True, highlight=False).print(record["sentence"], markup=False)
+        SafeConsole(soft_wrap=True, highlight=False).print(record["sentence"], markup=False)
     if not record["details"].get("accepted", True):
         raise typer.Exit(1)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from controller.atomic_file import write_atomically
@@ -24,7 +23,7 @@ from controller.monitors.layers import catalogue_of
 from selfright.playbooks_test_command import rehearse_command
 from selfright.prove_command import prove_command
 from selfright.settings_at_hand import settings_at_hand
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 _COLOURS = {"error": "bold red", "warning": "yellow"}
 
@@ -72,7 +71,7 @@ def show_command(
     with one_line_errors():
         known = settings_at_hand(settings)
         playbook = playbook_from_file(path, known, catalogue_of(known))
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     title, *lines = describe(playbook)
     console.print(Text(title, style="bold"))
     for line in lines:
@@ -116,7 +115,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print_findings(findings: Sequence[Finding], file_count: int) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     playbooks = f"{file_count} playbook{'' if file_count == 1 else 's'}"
     for finding in findings:
         console.print(Text(finding.one_line(), style=_COLOURS[finding.severity]))

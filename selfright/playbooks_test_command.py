@@ -19,7 +19,7 @@ from controller.rehearsal.junit import Case, Suite, junit_xml
 from controller.rehearsal.loading import LoadedFile, load_tests
 from controller.rehearsal.verdict import Verdict, rehearse
 from selfright.settings_at_hand import settings_at_hand
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 FAILED = 1
 GOLDEN_CASE = "the golden file"
@@ -56,7 +56,7 @@ def rehearse_command(
         goldens = _Goldens(golden, update)
         files = load_tests(paths, settings_at_hand(settings))
         _refuse_shared_goldens(files, goldens)
-        console = Console(highlight=False, soft_wrap=True)
+        console = SafeConsole(highlight=False, soft_wrap=True)
         suites = [_run(file, goldens, console) for file in files]
         if junit is not None:
             _write(junit, junit_xml(suites), "--junit")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from controller.core.readings import Catalogue
@@ -24,7 +23,7 @@ from controller.proving.run import START_S, Subject, subject_of
 from controller.rehearsal.counterexample import as_rehearsal
 from controller.rehearsal.writing import rehearsal_text
 from selfright.settings_at_hand import settings_at_hand
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 from selfright.virtual_simulation import progress_bar
 
 
@@ -109,7 +108,7 @@ def _document(proof: Proof) -> dict[str, Any]:
 
 
 def _print(proof: Proof, playbooks: int) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     for each in proof.counterexamples:
         fault = each.fault
         console.print(Text(f"{fault.property}: {fault.sentence}", "bold red"))

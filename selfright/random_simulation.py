@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from controller.atomic_file import write_atomically
 from controller.errors import BadInput
-from selfright.terminal import progress_console
+from selfright.terminal import SafeConsole, progress_console
 from selfright.virtual_simulation import (
     AS_EXPECTED,
     INVARIANT_BROKEN,
@@ -86,7 +85,7 @@ def _print(
     smallest: Document | None,
     save: Path | None,
 ) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     for outcome in failed:
         first = outcome.broken[0]
         after_s = first.at_s - outcome.evidence.started_at_s

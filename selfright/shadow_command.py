@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from controller.core.playbook import Playbook
 from controller.core.records import record_to_document
@@ -25,7 +24,7 @@ from controller.shell.side_by_side import SideBySide
 from selfright.history_view import contrast_lines, line_document, line_text, print_contrast
 from selfright.operator_command import parse_duration_s
 from selfright.running_stack import find_settings
-from selfright.terminal import one_line_errors, say
+from selfright.terminal import SafeConsole, one_line_errors, say
 
 POLL_S = 1.0
 
@@ -57,7 +56,7 @@ def shadow(
         folder = journal or known.data_dir / "journal"
         if not segment_paths([folder]) or not folder.is_dir():
             raise BadInput("no journal to follow; no controller has led here", file=str(folder))
-        console = Console(highlight=False, soft_wrap=True)
+        console = SafeConsole(highlight=False, soft_wrap=True)
         watching = Shadow(folder, others, time.time())
         if not as_json:
             say(f"beside {folder}: {len(others)} playbooks of {playbooks}; Ctrl-C ends it")

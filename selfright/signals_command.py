@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +15,7 @@ from rich.text import Text
 from controller.core.readings import SignalSpec
 from controller.monitors.layers import catalogue_of
 from selfright.settings_at_hand import settings_at_hand
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 LEAST_WIDTH = 120
 PIPED_WIDTH = 220
@@ -44,9 +43,9 @@ def signals(
 
 def _print(specs: list[SignalSpec]) -> None:
     """A line each, or two where the terminal is too narrow for what a signal says."""
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     if not console.is_terminal:  # for grep
-        console = Console(highlight=False, width=PIPED_WIDTH)
+        console = SafeConsole(highlight=False, width=PIPED_WIDTH)
     if console.width >= LEAST_WIDTH:
         console.print(_table(specs))
         return

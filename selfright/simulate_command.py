@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from controller.errors import BadInput
 from selfright.live_simulation import simulate_live
 from selfright.random_simulation import simulate_random
 from selfright.running_stack import find_settings
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 from selfright.virtual_simulation import Keep, simulate_scenario
 from simulator.live.faults import FAULTS
 from simulator.live.run import Run
@@ -154,4 +153,4 @@ def _print_list() -> None:
     table.add_column(overflow="fold")
     for name, why in whys().items():
         table.add_row(name, why)
-    Console(highlight=False).print(table)
+    SafeConsole(highlight=False).print(table)

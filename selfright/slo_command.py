@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +22,7 @@ from controller.shell.readings_file import read_readings
 from selfright import openslo, prometheus_rules
 from selfright.running_stack import find_settings
 from selfright.settings_at_hand import settings_at_hand
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 SIGNALS = {
     "attained": ("slo.attained", 0.0),
@@ -67,7 +66,7 @@ def slo(
     if as_json:
         sys.stdout.write(json.dumps({"at_s": at_s, "objectives": rows}) + "\n")
         return
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     console.print(_table(known.objectives, rows))
     if at_s is None:
         console.print(Text("the controller has written nothing yet", "yellow"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +23,7 @@ from controller.shell.readings_file import read_readings
 from selfright.moments import age
 from selfright.plan_access import open_store
 from selfright.running_stack import find_settings
-from selfright.terminal import one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors
 
 STALE_S = 5.0
 """Readings older than this mean that no controller is at work."""
@@ -79,7 +79,7 @@ def status(
             }
             sys.stdout.write(json.dumps(document) + "\n")
         else:
-            Console(highlight=False).print(shown)
+            SafeConsole(highlight=False).print(shown)
         if found.plan is None and found.trouble:
             raise typer.Exit(1)
 

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
 from controller.errors import BadInput
 from selfright.running_stack import SETTINGS_FILE, write_run_settings
-from selfright.terminal import progress_console
+from selfright.terminal import SafeConsole, progress_console
 from simulator.report.report import report_on, report_to_document
 from simulator.report.tables import rendered
 from simulator.report.verdict import verdict
@@ -129,7 +128,7 @@ def show_outcome(outcome: Outcome, as_json: bool) -> None:
         }
         typer.echo(json.dumps(document, indent=2))
         return
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     console.print(rendered(report, with_verdict=not outcome.judged))
     for judged in outcome.judged:
         mark, style = ("\u2713", "green") if judged.met else ("\u2717", "bold red")
@@ -173,7 +172,7 @@ def _say_first(command: str, as_json: bool) -> None:
     if as_json:
         progress_console.print(Text(command), soft_wrap=True)
     else:
-        Console(highlight=False).print(Text(command), soft_wrap=True)
+        SafeConsole(highlight=False).print(Text(command), soft_wrap=True)
 
 
 def _make_home(log: Path, scenario: Scenario) -> None:

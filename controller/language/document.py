@@ -20,7 +20,7 @@ from controller.language.findings import Problem
 from controller.language.keys import ELSE, GUARDS, KEYS, MOST_EXCLUDES, MOVE_KEYS
 from controller.language.quantities import MAX_SPAN_S, budget_of_acts
 from controller.language.vocabulary import FOR_EACH, Vocabulary
-from controller.language.yaml_text import YamlMap, YamlNode, read_yaml
+from controller.language.yaml_text import YamlMap, YamlNode, check_readable, read_yaml
 
 T = TypeVar("T")
 MAX_MOVES = 8
@@ -42,7 +42,9 @@ def read_document(text: str, vocabulary: Vocabulary) -> Reading:
     places = Places()
     problems: list[Problem] = []
     try:
-        fields = Fields(read_yaml(text), "", tuple(KEYS), places)
+        root = read_yaml(text)
+        check_readable(root)
+        fields = Fields(root, "", tuple(KEYS), places)
         _check_version(fields, places)
     except Problem as problem:
         return Reading(None, places, (problem,))

@@ -15,7 +15,7 @@ Severity = Literal["error", "warning"]
 
 RULES: Mapping[str, str] = {
     "P001": "the file can be read: it exists, is UTF-8 and not too large",
-    "P002": "the text is YAML 1.2, one document",
+    "P002": "the text is YAML 1.2, one document, of printable characters",
     "P003": "keys are text, not YAML booleans, numbers or nulls",
     "P004": "a key is given once",
     "P005": "no tags, merge keys, alias bombs or deep nesting",

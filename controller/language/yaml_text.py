@@ -12,6 +12,7 @@ from typing import Literal
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from controller.language.findings import Place, Problem
+from controller.steering import STEERING
 from controller.yaml_nodes import NotYaml, compose_one
 
 MAX_BYTES = 32_768
@@ -88,13 +89,35 @@ def read_yaml(text: str) -> YamlNode:
     return _Tree().convert(root, in_flow=False, depth=0)
 
 
+def check_readable(node: YamlNode) -> None:
+    """Raise Problem for a text whose escapes steer a terminal or turn text around."""
+    if isinstance(node, YamlText):
+        _check_text(node.text, node.place)
+    elif isinstance(node, YamlList):
+        for item in node.items:
+            check_readable(item)
+    else:
+        for key, value in node.entries.items():
+            _check_text(key, node.key_places[key])
+            check_readable(value)
+
+
+def _check_text(text: str, place: Place) -> None:
+    found = STEERING.search(text)
+    if found is not None:
+        raise _unprintable(f"the character #x{ord(found[0]):04x}", place)
+
+
+def _unprintable(what: str, place: Place) -> Problem:
+    return Problem("P002", f"{what} stands in the text", "accepted: printable text", place=place)
+
+
 def _problem(error: NotYaml, text: str) -> Problem:
     place, problem = Place(error.line or 1, error.column), error.what
     if error.kind == "depth":
         return _too_deep(place)
     if error.kind == "character":
-        what = f"{problem} stands in the text"
-        return Problem("P002", what, "accepted: printable text", place=place)
+        return _unprintable(problem, place)
     if "another document" in problem:
         return Problem(
             "P002", "a second document starts here", "accepted: one playbook a file", place=place

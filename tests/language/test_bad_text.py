@@ -108,6 +108,30 @@ PARTS: dict[str, tuple[dict[str, str | None], str]] = {
         {"guards": "{cooldown: 9999999d}"},
         "9: guards.cooldown: is too long; accepted: at most 30d",
     ),
+    "an escaped control character": (
+        {"owner": '"evil\\x1b[31m"'},
+        "3: the character #x001b stands in the text; accepted: printable text",
+    ),
+    "text turned around": (
+        {"owner": '"\\u202eevil"'},
+        "3: the character #x202e stands in the text; accepted: printable text",
+    ),
+    "text turned around as it is": (
+        {"why": "a \u2066b\u2069"},
+        "4: the character #x2066 stands in the text; accepted: printable text",
+    ),
+    "a comment turned around": (
+        {"why": "slow # \u202e not really"},
+        "4: the character #x202e stands in the text; accepted: printable text",
+    ),
+    "a control character of the second set": (
+        {"do": '[{notify: {channel: oncall, message: "a\\x9b31m"}}]'},
+        "7: the character #x009b stands in the text; accepted: printable text",
+    ),
+    "a key with a control character": (
+        {'"ow\\x7fner"': "x"},
+        "9: the character #x007f stands in the text; accepted: printable text",
+    ),
     "unknown key": (
         {"ownr": "x"},
         "9: ownr: unknown key 'ownr'; did you mean owner? accepted: version, playbook, owner, why, for_each, when, no_data, do, otherwise, clear_when, guards",

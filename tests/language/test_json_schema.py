@@ -119,6 +119,9 @@ LOOSER = {
     "a route that never expires": "the number of a duration",
     "a freeze for a year": "the number of a duration",
     "a cooldown of ages": "the number of a duration",
+    "an escaped control character": "characters are the reader's question",
+    "text turned around": "characters are the reader's question",
+    "a control character of the second set": "characters are the reader's question",
     "an endless threshold": "the size of a number",
     "an endless window": "the size of a number",
 }
