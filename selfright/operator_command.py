@@ -25,9 +25,10 @@ from controller.errors import BadInput
 from controller.language.quantities import DURATIONS_S
 from controller.settings import Settings
 from controller.shell.commanding import Command, command_until_recorded
+from selfright.arms_at_hand import arms_at_hand
 from selfright.plan_access import open_store
 from selfright.running_stack import DEFAULT_DATA_DIR, find_settings
-from selfright.terminal import SafeConsole, one_line_errors
+from selfright.terminal import SafeConsole, one_line_errors, warn
 
 CAP_S = 30.0
 LOCAL_OVERRIDE_S = 3_600.0
@@ -103,11 +104,13 @@ def override(
     wait: Cap = CAP_S,
     as_json: Json = False,
 ) -> None:
-    """Set the shares yourself, above all playbooks. With --local: without Redis and Kafka."""
+    """Set the shares yourself, above all playbooks. With --local FILE: without Redis and Kafka."""
     with one_line_errors():
         parsed = parse_shares(shares)
         if local is not None:
-            _write_local(parsed, local, data_dir, for_, who)
+            folder = data_dir or DEFAULT_DATA_DIR
+            _check_arms(parsed, arms_at_hand(settings, folder))
+            _write_local(parsed, local, folder, for_, who)
             return
         target = _lasting(",".join(f"{arm}={share:g}" for arm, share in parsed.items()), for_)
         _send("override", target, find_settings(settings, data_dir), who, wait, as_json)
@@ -126,6 +129,8 @@ def parse_shares(text: str) -> dict[str, float]:
             raise BadInput(
                 f"{pair.strip()!r} is not ARM=SHARE with a share from 0 to 1", field="shares"
             )
+        if arm in shares:
+            raise BadInput(f"the arm {arm!r} is given twice; accepted: once", field="shares")
         shares[arm] = share
     if abs(sum(shares.values()) - 1.0) > 1e-6:
         raise BadInput(f"the shares sum to {sum(shares.values()):g}, not to 1", field="shares")
@@ -174,10 +179,21 @@ def _send(
         raise typer.Exit(1)
 
 
+def _check_arms(shares: dict[str, float], known: tuple[str, ...] | None) -> None:
+    """Routers refuse the whole file for one name they do not know."""
+    if known is None:
+        warn("no plan and no settings are at hand: whether these arms exist was not checked")
+        return
+    for arm in shares:
+        if arm not in known:
+            accepted = f"accepted: {', '.join(known)}"
+            raise BadInput(f"there is no arm {arm!r}; {accepted}", field="shares")
+
+
 def _write_local(
     shares: dict[str, float],
     path: Path,
-    data_dir: Path | None,
+    folder: Path,
     for_: str | None,
     who: str | None,
 ) -> None:
@@ -185,7 +201,6 @@ def _write_local(
     lasts_s = LOCAL_OVERRIDE_S if for_ is None else parse_duration_s(for_)
     document = {"shares": shares, "who": _name(who), "expires_at_s": time.time() + lasts_s}
     content = json.dumps(document).encode()
-    folder = data_dir or DEFAULT_DATA_DIR
     beside = [folder / "override.json"] if folder.is_dir() else []
     for place in dict.fromkeys(each.resolve() for each in (path, *beside)):
         try:

@@ -95,8 +95,8 @@ def _of_the_controller(settings: Settings) -> list[dict[str, Any]]:
             "labels": dict(labels),
             "annotations": {
                 "summary": "A controller judges nothing: it is gone, cannot be scraped, or hangs",
-                "description": "The last plan stays in force; `selfright override --local` needs "
-                "no controller. `selfright status` says since when.",
+                "description": "The last plan stays in force; `selfright override … --local FILE` "
+                "needs no controller. `selfright status` says since when.",
             },
         },
         {

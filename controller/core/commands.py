@@ -273,6 +273,8 @@ def _shares(draft: Draft, target: str) -> dict[str, float]:
             raise CommandRefused(f"{pair.strip()!r} is not ARM=SHARE with a share from 0 to 1")
         if arm not in arms:
             raise CommandRefused(f"{arm!r} is not an arm; the arms are {', '.join(arms)}")
+        if arm in shares:
+            raise CommandRefused(f"{arm!r} is given twice; an arm has one share")
         shares[arm] = share
     missing = 1.0 - sum(shares.values())
     fallback = draft.settings.fallback_arm

@@ -43,6 +43,14 @@ def test_what_an_override_does_not_name_goes_to_the_fallback() -> None:
     assert (world.share("primary"), world.share("fallback")) == (0.25, 0.75)
 
 
+def test_an_arm_that_is_given_twice_is_refused() -> None:
+    world = World()
+    record = answer(world, "override", "primary=0.5,primary=0.9")
+    assert record.details["accepted"] is False
+    assert "'primary' is given twice" in record.sentence
+    assert world.share("primary") == 1.0
+
+
 def test_the_newest_override_has_the_last_word() -> None:
     world = World()
     answer(world, "override", "primary=0.25")

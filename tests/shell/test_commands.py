@@ -192,7 +192,45 @@ def test_a_local_override_needs_nothing_but_the_disk(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "override.json").read_text()) == document
 
 
-@pytest.mark.parametrize("text", ["", "primary", "primary=2,fallback=-1", "primary=0.5", "a=x,b=1"])
+@pytest.mark.parametrize("known_by", ["plan", "stack", "settings", "folder"])
+def test_a_local_override_of_unknown_arms_is_refused(
+    known_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, path = tmp_path / "data", tmp_path / "ov.json"
+    words = ["override", "nope=1", "--local", str(path), "--data-dir", str(folder)]
+    if known_by == "plan":
+        plan = json.dumps({"arms": {"primary": {}, "fallback": {}}})
+        (folder / "decisions").mkdir(parents=True)
+        (folder / "decisions" / "stored.json").write_text(json.dumps({"plan": plan}))
+    elif known_by == "stack":
+        write_run_settings(Settings(data_dir=folder))
+    else:
+        name = "s.yaml" if known_by == "settings" else "selfright.yaml"
+        (tmp_path / name).write_text("version: 1\n")
+        words += ["--settings", name] if known_by == "settings" else []
+    result = selfright(*words)
+    assert result.exit_code == 2
+    assert "shares: there is no arm 'nope'; accepted: primary, fallback" in result.stderr
+    assert not path.exists()
+    words[1] = "primary=0,fallback=1"
+    assert selfright(*words).exit_code == 0
+    assert path.exists()
+
+
+def test_a_local_override_says_when_nobody_knows_the_arms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = selfright("override", "mine=1", "--local", "ov.json")
+    assert result.exit_code == 0
+    assert "was not checked" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "primary", "primary=2,fallback=-1", "primary=0.5", "a=x,b=1", "a=0.2,a=1", "a=0,b=1, a=0"],
+)
 def test_bad_shares_are_bad_input(text: str) -> None:
     with pytest.raises(BadInput, match="shares"):
         parse_shares(text)
