@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from controller.errors import BadInput, Unavailable
 from controller.ports import GENESIS
+from controller.rehearsal.model import PHASES
 from controller.shell.log_sources import (
     DecisionLog,
     from_disk,
@@ -26,7 +27,8 @@ from controller.shell.log_sources import (
 )
 from controller.shell.record_lines import record_of
 from controller.shell.verify import verify
-from selfright.decision_filter import DecisionFilter
+from selfright.arms_at_hand import arms_at_hand
+from selfright.decision_filter import DecisionFilter, concerns_arm
 from selfright.moments import local_iso, parse_moment
 from selfright.plan_access import open_store
 from selfright.record_view import record_panel, record_row, records_table
@@ -70,6 +72,7 @@ def list_decisions(
 ) -> None:
     """The newest decisions, oldest first."""
     with one_line_errors():
+        _check_phase(phase)
         now_s = time.time()
         asked = DecisionFilter(
             since_s=None if since is None else parse_moment(since, now_s, "--since"),
@@ -80,11 +83,16 @@ def list_decisions(
             incident=incident,
         )
         pairs = _documents(source, settings, data_dir)
+        is_named = arm is None or any(concerns_arm(document, arm) for document, _ in pairs)
+        if arm is not None and not is_named and source in ("store", "disk"):
+            _check_arm(arm, arms_at_hand(settings, _folder(settings, data_dir)))
         chosen = [pair for pair in pairs if asked.takes(pair[0])][-last:]
         if as_json:
             _print_lines(line for _, line in chosen)
         else:
             SafeConsole().print(records_table([document for document, _ in chosen]))
+        if not is_named:
+            warn(f"no record names arm {arm}")
 
 
 @app.command()
@@ -258,6 +266,19 @@ def _say_verdict(log: DecisionLog, checked: int, flaw: str | None) -> None:
     end = "the plan names its end" if log.head else "no plan beside it: its end is not checked"
     archived = f" ({log.archived} of them archived)" if log.archived else ""
     console.print(f"[bold green]whole:[/bold green] {checked} records{archived}, {end}")
+
+
+def _check_phase(phase: str | None) -> None:
+    if phase is not None and phase not in PHASES:
+        accepted = ", ".join(sorted(PHASES))
+        raise BadInput(f"there is no phase {phase!r}; accepted: {accepted}", field="--phase")
+
+
+def _check_arm(arm: str, known: tuple[str, ...] | None) -> None:
+    """Of an arm that no record names; an arm of old is in the log only."""
+    if known is not None and arm not in known:
+        what = f"there is no arm {arm!r}, nor a record that names one; accepted: {', '.join(known)}"
+        raise BadInput(what, field="--arm")
 
 
 def _documents(

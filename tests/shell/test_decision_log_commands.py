@@ -70,7 +70,30 @@ def test_list_filters_by_time_playbook_phase_and_arm(data_dir: Path, world: Worl
     assert listed(data_dir, "--playbook", "other") == []
     of_arm = listed(data_dir, "--arm", "fallback", "--playbook", "slow-primary", "--last", "1")
     assert concerns_arm(of_arm[0], "fallback")
-    assert listed(data_dir, "--arm", "nobody") == []
+
+
+def test_a_phase_that_does_not_exist_is_named_with_those_that_do(data_dir: Path) -> None:
+    result = decisions(data_dir, "list", "--phase", "nonsense")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "--phase: there is no phase 'nonsense'; accepted: acting, asked, " in line
+    assert listed(data_dir, "--phase", "promoted") == [], "it exists, and nothing was"
+
+
+def test_an_arm_that_does_not_exist_is_named_with_those_that_do(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    result = decisions(data_dir, "list", "--arm", "nowhere")
+    assert result.exit_code == 2
+    assert "--arm: there is no arm 'nowhere', nor a record that names one; accepted: " in (
+        result.stderr
+    )
+    file = tmp_path / "log.jsonl"
+    decisions(data_dir, "export", "-o", str(file))
+    result = decisions(data_dir, "list", "--source", str(file), "--arm", "nowhere")
+    assert result.exit_code == 0, "nobody knows the arms of a file"
+    assert result.stderr == "selfright: no record names arm nowhere\n"
+    assert decisions(data_dir, "list", "--arm", "primary").stderr == ""
 
 
 def test_an_arm_is_not_another_whose_name_begins_alike() -> None:
