@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test laws lint bench clean
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -33,6 +33,9 @@ test: setup ## everything CI runs: live tests mostly wait, so the others compute
 	wait $$computing || failed=1; echo "all other tests:"; cat $$logs/computing; \
 	wait $$simulator || failed=1; echo "tests of the simulator:"; cat $$logs/simulator; \
 	test -z "$$failed"
+
+laws: setup ## the property tests and fuzzers on 2,000 examples each (EXAMPLES=N: so many)
+	SELFRIGHT_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -o timeout=0 $$(grep -rl --include='test_*.py' 'from tests.examples import' tests | sort)
 
 lint: setup ## style, types, architecture
 	$(BIN)/ruff check .

@@ -1,12 +1,11 @@
 """The parser never crashes and never accepts in silence, whatever it is given.
 
-`SELFRIGHT_FUZZ_EXAMPLES=20000` makes a long run of it.
+`SELFRIGHT_EXAMPLES=20000` makes a long run of it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +32,7 @@ from controller.language.vocabulary import Vocabulary
 from controller.language.yaml_text import read_yaml
 from controller.monitors.layers import catalogue_of
 from controller.settings import Settings
+from tests.examples import examples
 from tests.language.test_json_schema import plain
 
 SETTINGS = Settings()
@@ -42,7 +42,7 @@ FOLDER = Path(__file__).parents[2] / "playbooks"
 SHIPPED = [path.read_text(encoding="utf-8") for path in playbook_files([FOLDER, FOLDER / "demo"])]
 TEXTS = SHIPPED + [text for page in PAGES.values() for text in page.good.texts()]
 SHORT = [text for text in TEXTS if len(text) < 600]
-EXAMPLES = int(os.environ.get("SELFRIGHT_FUZZ_EXAMPLES", "30"))
+EXAMPLES = examples(30)
 LONG_RUN = EXAMPLES > 100
 
 
