@@ -4,18 +4,18 @@ Predicted utilization = the rate that will reach the target / its capacity, wher
 the settings say, else the lower of what was measured (an arm inside the routers) and throughput /
 (1 - head_room), by the utilization law the monitor learns it with. Readings are behind what was
 just decided, so the rate is the larger of two: what reaches the target now and what is to be moved;
-and the target's share of the users in the plan as it would be.
+and the most of the users that any of the claims there are could ever send it. So a claim that is
+under way, given back in part, or outdone by another counts in full: what it may grow to, or fall
+back on, was asked for when it was made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from controller.core.actions import claim_of
 from controller.core.claims import Claim
 from controller.core.draft import Draft, active_claims
-from controller.core.plan_fold import routed_shares
 from controller.core.playbook import Move, Route
 from controller.core.readings import Labels, ReadingState, SignalKey
 from controller.core.refusal import Refused
@@ -29,22 +29,30 @@ USER_RATE = "request_rate_per_s"
 
 
 def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
-    """The targets these routes together would load beyond the limit. Unknown refuses nothing."""
+    """The arms these routes together would load beyond the limit. Unknown refuses nothing."""
     limit = draft.settings.limits.most_utilization
     routes = _routes(draft, [move.action for move in moves])
     found = []
-    for target in dict.fromkeys(route.target for route in routes):
-        utilization = utilization_after(draft, target, routes)
+    for arm in _loaded_by(draft, routes):
+        utilization = utilization_after(draft, arm, routes)
         if utilization is not None and utilization > limit:
-            onto = (route for route in routes if route.target == target)
+            onto = [route for route in routes if route.target == arm]
             what = " and ".join(f"{percent(each.share)} of {each.source}" for each in onto)
             sentence = (
-                f"{target} would be {percent(round(utilization, 3))} utilized with "
-                f"{what} on it, at most {percent(limit)} may be"
+                f"{arm} would be {percent(round(utilization, 3))} utilized with "
+                f"{what or 'what is passed on to it'} on it, at most {percent(limit)} may be"
             )
-            key = f"head-room {target}"
+            key = f"head-room {arm}"
             found.append(Refused("head-room", key, sentence, lets_join=True, needs_a_person=True))
     return tuple(found)
+
+
+def _loaded_by(draft: Draft, routes: Sequence[Claim]) -> list[str]:
+    """The targets, and the fallback where it gets what a target that is drained passes on."""
+    targets = list(dict.fromkeys(route.target for route in routes))
+    fallback = draft.baseline.control_arm
+    passed_on = _most_share(draft, fallback, routes) > _most_share(draft, fallback, ())
+    return [*targets, fallback] if passed_on and fallback not in targets else targets
 
 
 def is_unknown(draft: Draft, action: Route) -> bool:
@@ -63,28 +71,47 @@ def bad_share(draft: Draft, arm: str) -> float | None:
 def utilization_after(draft: Draft, target: str, routes: Sequence[Claim]) -> float | None:
     """0 to 1 and more, with these routes taking their share of what their sources get now.
 
-    None where one of the readings it takes is not `ok`.
+    None where the capacity, or both of the rates it takes, are not `ok`.
     """
     rate = _ok(draft, ARM_RATE, _of(target))
     capacity_per_s = _capacity_per_s(draft, target, rate)
-    moved = [_moved_per_s(draft, route) for route in routes if route.target == target]
-    if capacity_per_s is None or None in moved:
+    if capacity_per_s is None:
         return None
-    soon = (rate or 0.0) + sum(each for each in moved if each is not None)
-    return max(soon, _planned_per_s(draft, target, routes)) / capacity_per_s
+    seen, planned = _seen_per_s(draft, target, rate, routes), _planned_per_s(draft, target, routes)
+    known = [each for each in (seen, planned) if each is not None]
+    return max(known) / capacity_per_s if known else None
 
 
-def _planned_per_s(draft: Draft, target: str, routes: Sequence[Claim]) -> float:
-    """Of the users there are now, those the plan would send to the target; 0 where it is not known.
+def _seen_per_s(
+    draft: Draft, target: str, rate: float | None, routes: Sequence[Claim]
+) -> float | None:
+    moved = [_moved_per_s(draft, route) for route in routes if route.target == target]
+    known = [each for each in moved if each is not None]
+    return (rate or 0.0) + sum(known) if len(known) == len(moved) else None
 
-    A route that is under way in stages counts in full. One `where` a segment is left to the
-    readings: how large the segment is, the judge does not know.
-    """
-    held = (claim for claim in active_claims(draft.state) if claim.kind == "route")
-    whole = [replace(claim, granted=1.0) for claim in (*held, *routes) if not claim.where]
-    base = {name: arm.share for name, arm in draft.baseline.arms.items()}
-    shares, _ = routed_shares(base, whole, draft.baseline.control_arm)
-    return (_ok(draft, USER_RATE) or 0.0) * shares.get(target, 0.0)
+
+def _planned_per_s(draft: Draft, target: str, routes: Sequence[Claim]) -> float | None:
+    users_per_s = _ok(draft, USER_RATE)
+    return None if users_per_s is None else users_per_s * _most_share(draft, target, routes)
+
+
+def _most_share(draft: Draft, arm: str, routes: Sequence[Claim]) -> float:
+    """The most that these routes, and any of those held, in any of their stages, give the arm."""
+    base = {name: each.share for name, each in draft.baseline.arms.items()}
+    claims = [*(c for c in active_claims(draft.state) if c.kind == "route"), *routes]
+    drained = {claim.source for claim in claims}
+    fallback = draft.baseline.control_arm
+
+    def reaches(claim: Claim) -> bool:
+        passes_on = claim.target in drained or claim.target not in base
+        return claim.target == arm or (arm == fallback and passes_on)
+
+    from_others = (
+        share * max((c.share for c in claims if c.source == name and reaches(c)), default=0.0)
+        for name, share in base.items()
+        if name != arm
+    )
+    return base.get(arm, 0.0) + sum(from_others)
 
 
 def _routes(draft: Draft, actions: Iterable[object]) -> list[Claim]:
