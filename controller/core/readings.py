@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, e.g. ``(("arm", "primary"),)``."""
@@ -43,6 +44,8 @@ class SignalSpec:
     """Drift alone may retrain, evaluate or notify; it never routes."""
     compares_arms: bool = False
     """One arm against another over the same time, so that what happens to both cancels out."""
+    harm: Literal["high", "low"] | None = None
+    """The side on which users, arms or the budget are worse off; None: neither says so."""
 
 
 class _Hashed:

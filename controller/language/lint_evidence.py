@@ -93,7 +93,7 @@ def _policy(leaf: Comparison, playbook: Playbook) -> NoData:
 def drift_moves_traffic(subject: Subject) -> Iterator[Draft]:
     when = subject.playbook.when
     has_drift = any(subject.spec(leaf).is_drift for leaf in comparisons(when))
-    if not has_drift or _needs_more_than_drift(subject, when, positive=True):
+    if not has_drift or _needs_harm(subject, when, positive=True):
         return
     for path, move in every_move(subject.playbook):
         facts = facts_of(move.action)
@@ -102,25 +102,28 @@ def drift_moves_traffic(subject: Subject) -> Iterator[Draft]:
                 "P034",
                 f"{path}.{facts.name}",
                 f"drift alone would {facts.name}",
-                "accepted: a condition on what users or arms show, under `all` with the drift;"
-                " or retrain, evaluate, notify",
+                "accepted: a signal of harm on its bad side, like `arm_bad{arm=primary} > 20%`,"
+                " under `all` with the drift; or retrain, evaluate, notify",
             )
 
 
-def _needs_more_than_drift(subject: Subject, condition: Condition, *, positive: bool) -> bool:
-    """Whether every way to meet it (or, if not ``positive``, to miss it) has another witness.
+def _needs_harm(subject: Subject, condition: Condition, *, positive: bool) -> bool:
+    """Whether every way to meet it (or, if not ``positive``, to miss it) has harm as a witness.
 
-    No witness: a leaf that is always met, or that counts missing data as met.
+    No witness: a leaf that a healthy service meets too, that is always met, or that counts missing
+    data as met.
     """
     if isinstance(condition, Comparison):
         spec = subject.spec(condition)
+        upward = (condition.op in (">", ">=")) == positive
         verdict, _ = chance(condition, spec, subject.vocabulary.settings.request_deadline_ms)
         blind = _policy(condition, subject.playbook) is NoData.ACT
         trivial = verdict == ("always" if positive else "never")
-        return not (spec.is_drift or trivial or blind)
+        harmful = spec.harm == ("high" if upward else "low")
+        return harmful and not (spec.is_drift or trivial or blind)
     if isinstance(condition, Not):
-        return _needs_more_than_drift(subject, condition.condition, positive=not positive)
-    parts = (_needs_more_than_drift(subject, p, positive=positive) for p in condition.conditions)
+        return _needs_harm(subject, condition.condition, positive=not positive)
+    parts = (_needs_harm(subject, part, positive=positive) for part in condition.conditions)
     return any(parts) if isinstance(condition, All) == positive else all(parts)
 
 

@@ -21,12 +21,12 @@ def spec(
 
 
 SPECS = (
-    spec("latency_ms.p50", "ms", least=30, maximum=60_000.0, users_only=True),
-    spec("latency_ms.p95", "ms", least=30, maximum=60_000.0, users_only=True),
-    spec("availability", "share", least=30, users_only=True),
-    spec("degraded_share", "share", least=30, users_only=True),
-    spec("arm_latency_ms.p95", "ms", "arm", least=30, maximum=60_000.0),
-    spec("arm_bad", "share", "arm", least=30),
+    spec("latency_ms.p50", "ms", least=30, maximum=60_000.0, users_only=True, harm="high"),
+    spec("latency_ms.p95", "ms", least=30, maximum=60_000.0, users_only=True, harm="high"),
+    spec("availability", "share", least=30, users_only=True, harm="low"),
+    spec("degraded_share", "share", least=30, users_only=True, harm="high"),
+    spec("arm_latency_ms.p95", "ms", "arm", least=30, maximum=60_000.0, harm="high"),
+    spec("arm_bad", "share", "arm", least=30, harm="high"),
     spec("request_rate_per_s", "per_s", users_only=True),
     spec("arm_rate_per_s", "per_s", "arm"),
     spec("queue_depth", "count", "arm", window_s=0.0),

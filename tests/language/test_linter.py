@@ -223,6 +223,27 @@ CASES = {
             ' {if: "arm_bad{arm=primary} > 20%", no_data: escalate}]}'
         },
     ),
+    "that users come is no witness": Case(
+        "P034",
+        "do[0].route",
+        "accepted: a signal of harm on its bad side",
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", "request_rate_per_s > 1/s"]}'},
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", "availability < 99%"]}'},
+    ),
+    "that telemetry arrives is no witness": Case(
+        "P034",
+        "do[0].route",
+        "drift alone would route",
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", "source.silent_s{topic=outcome} < 1h"]}'},
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", "degraded_share > 5%"]}'},
+    ),
+    "the good side of a signal of harm is no witness": Case(
+        "P034",
+        "do[0].route",
+        "drift alone would route",
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", "arm_bad{arm=primary} < 20%"]}'},
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", {not: "arm_bad{arm=primary} < 20%"}]}'},
+    ),
     "a route from an unknown arm": Case(
         "P035",
         "do[0].route.from",

@@ -88,6 +88,22 @@ def test_every_signal_is_listed_as_it_is() -> None:
     assert set(specs) == made | {spec.name for spec in plain}
 
 
+def test_every_signal_of_harm_is_listed_and_none_of_them_is_drift() -> None:
+    specs = catalogue_of(Settings()).specs.values()
+    assert rows("### Signals of harm") == [
+        [
+            side,
+            ", ".join(
+                f"`{spec.name}`"
+                for spec in specs
+                if spec.harm == side and not spec.name.startswith(("anomaly(", "change("))
+            ),
+        ]
+        for side in ("high", "low")
+    ]
+    assert not any(spec.harm and spec.is_drift for spec in specs)
+
+
 def test_every_guard_is_listed_as_it_is() -> None:
     assert {row[0]: row[2] for row in rows("## Guards")} == {
         f"`{name}`": key.says for name, key in GUARDS.items()

@@ -42,8 +42,11 @@ SENSE_PAGES: Mapping[str, Page] = {
     ),
     "P034": Page(
         "Inputs drift because the world does, and the primary may cope best of all. Drift retrains,"
-        " evaluates and notifies; traffic moves for what users or arms show.",
-        bad=change(when=_DRIFT),
+        " evaluates and notifies; traffic moves for harm, so beside it stands a comparison on the"
+        " bad side of a signal of harm (playbooks/README.md lists them). That users come and"
+        " telemetry arrives is true whenever all is well, and says nothing. How bad is harm, the"
+        " threshold says: `selfright calibrate` counts how often it would be met for nothing.",
+        bad=change(when=f"\n  all:\n    - {_DRIFT}\n    - request_rate_per_s > 1/s"),
         good=change(when=f"\n  all:\n    - {_DRIFT}\n    - arm_bad{{arm=primary}} > 20%"),
     ),
     "P035": Page(

@@ -35,6 +35,7 @@ AGE = SignalSpec(
     SYSTEM_WINDOW_S,
     "p95 of the age of the group's features as they were used",
     maximum=AGE_S.maximum,
+    harm="high",
 )
 DEFAULT_RATE = SignalSpec(
     "default_rate",
@@ -43,6 +44,7 @@ DEFAULT_RATE = SignalSpec(
     least_sample_of(0.95),
     SYSTEM_WINDOW_S,
     "Share of requests that wanted the group and got a default",
+    harm="high",
 )
 NOT_FOUND_RATE = SignalSpec(
     "not_found_rate",
@@ -51,6 +53,7 @@ NOT_FOUND_RATE = SignalSpec(
     least_sample_of(0.95),
     SYSTEM_WINDOW_S,
     "Share of requests that wanted the group and for whom the store, read well, holds nothing",
+    harm="high",
 )
 SPECS = (AGE, DEFAULT_RATE, NOT_FOUND_RATE)
 _AGED, _DEFAULTED, _NOT_FOUND = 1, 2, 4

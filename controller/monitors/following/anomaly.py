@@ -33,7 +33,7 @@ def specs_of(_settings: Settings, catalogue: Catalogue) -> tuple[SignalSpec, ...
 
 
 def _each(catalogue: Catalogue) -> dict[str, SignalSpec]:
-    return of_each(catalogue, "anomaly", "per_s", "Expected rate of readings as odd")
+    return of_each(catalogue, "anomaly", "per_s", "Expected rate of readings as odd", "low")
 
 
 class AnomalyJudge:

@@ -43,7 +43,7 @@ def specs_of(_settings: Settings, catalogue: Catalogue) -> tuple[SignalSpec, ...
 
 
 def _each(catalogue: Catalogue) -> dict[str, SignalSpec]:
-    return of_each(catalogue, "change", "count", "1 while an alarm of change stands")
+    return of_each(catalogue, "change", "count", "1 while an alarm of change stands", "high")
 
 
 class ChangeJudge:

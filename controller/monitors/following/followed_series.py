@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,8 +170,13 @@ class SeriesFollower:
         self._series = series
 
 
-def of_each(catalogue: Catalogue, called: str, unit: str, says: str) -> dict[str, SignalSpec]:
-    """``called(SIGNAL)`` of each signal, with its labels and windows, by the signal's name."""
+def of_each(
+    catalogue: Catalogue, called: str, unit: str, says: str, odd: Literal["high", "low"]
+) -> dict[str, SignalSpec]:
+    """``called(SIGNAL)`` of each signal, with its labels and windows, by the signal's name.
+
+    ``odd`` is the side on which it says that the signal is not as ever: harm, if it can show any.
+    """
     return {
         spec.name: replace(
             spec,
@@ -179,6 +184,7 @@ def of_each(catalogue: Catalogue, called: str, unit: str, says: str) -> dict[str
             unit=unit,
             maximum=None,
             summary=f"{says}: {spec.summary}",
+            harm=odd if spec.harm else None,
         )
         for spec in catalogue.specs.values()
     }

@@ -28,6 +28,7 @@ SPEC = SignalSpec(
     WARM_SAMPLES,
     0.0,
     "How odd the system signals are together: -log10 of the expected episodes per 10 s",
+    harm="high",
 )
 SYSTEM_SIGNALS = (
     "latency_ms.p95",

@@ -33,10 +33,34 @@ from controller.statistics.burn_rate import (
 from controller.telemetry.schema import SERVED
 
 _BURN = "How many times too fast the error budget surely burns, over {} and its twelfth"
-BURN = SignalSpec("slo.burn_rate", "value", ("slo",), 0, 3_600.0, _BURN.format("the window"))
+BURN = SignalSpec(
+    "slo.burn_rate",
+    "value",
+    ("slo",),
+    0,
+    3_600.0,
+    _BURN.format("the window"),
+    harm="high",
+)
 # Gauges, since playbooks may not ask for other windows beyond an hour.
-BURN_6H = SignalSpec("slo.burn_rate_6h", "value", ("slo",), 0, 0.0, _BURN.format("6 h"))
-BURN_3D = SignalSpec("slo.burn_rate_3d", "value", ("slo",), 0, 0.0, _BURN.format("3 d"))
+BURN_6H = SignalSpec(
+    "slo.burn_rate_6h",
+    "value",
+    ("slo",),
+    0,
+    0.0,
+    _BURN.format("6 h"),
+    harm="high",
+)
+BURN_3D = SignalSpec(
+    "slo.burn_rate_3d",
+    "value",
+    ("slo",),
+    0,
+    0.0,
+    _BURN.format("3 d"),
+    harm="high",
+)
 LEFT = SignalSpec(
     "slo.budget_left",
     "value",
@@ -44,15 +68,28 @@ LEFT = SignalSpec(
     0,
     0.0,
     "Share of the error budget left in the objective's window; below 0 when it is overdrawn",
+    harm="low",
 )
 ATTAINED = SignalSpec(
-    "slo.attained", "share", ("slo",), 1, 0.0, "Share of good events in the objective's window"
+    "slo.attained",
+    "share",
+    ("slo",),
+    1,
+    0.0,
+    "Share of good events in the objective's window",
+    harm="low",
 )
 EVENTS = SignalSpec(
     "slo.events_per_s", "per_s", ("slo",), 0, 60.0, "Events (or known minutes) of the objective"
 )
 BAD_EVENTS = SignalSpec(
-    "slo.bad_per_s", "per_s", ("slo",), 0, 60.0, "Bad events (or minutes) of the objective"
+    "slo.bad_per_s",
+    "per_s",
+    ("slo",),
+    0,
+    60.0,
+    "Bad events (or minutes) of the objective",
+    harm="high",
 )
 SPECS = (BURN, BURN_6H, BURN_3D, LEFT, ATTAINED, EVENTS, BAD_EVENTS)
 _BURNS = {BURN.name: BURN, BURN_6H.name: BURN_6H, BURN_3D.name: BURN_3D}

@@ -53,6 +53,7 @@ BELOW_CONTROL = SignalSpec(
     "often as false_actions says",
     users_only=True,
     compares_arms=True,
+    harm="high",
 )
 
 

@@ -38,6 +38,7 @@ CTR = SignalSpec(
     60.0,
     "Share of users' requests drawn to the arm that were clicked within the attribution window",
     users_only=True,
+    harm="low",
 )
 OVERDUE = SignalSpec(
     "clicks_missing",

@@ -86,6 +86,7 @@ def lift_specs(settings: Settings) -> tuple[SignalSpec, ...]:
             f"{part.capitalize()} 97.5 % bound of the relative lift of ctr of {arm} over {control}"
             ", minute by minute; for one window, not for looking until it pleases",
             compares_arms=True,
+            harm="low",
         )
         for arm in settings.arms
         for control in settings.arms

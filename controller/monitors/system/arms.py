@@ -35,6 +35,7 @@ BAD = SignalSpec(
     least_sample_of(0.95),
     SYSTEM_WINDOW_S,
     "Share of the arm's attempts that failed, were cut, or were spared by an open breaker",
+    harm="high",
 )
 RATE = SignalSpec(
     "arm_rate_per_s",

@@ -24,6 +24,7 @@ HIT_RATE = SignalSpec(
     SYSTEM_WINDOW_S,
     "Share of users' requests found in the cache, of those that looked there",
     users_only=True,
+    harm="low",
 )
 _MISS, _HIT = 0, 1
 

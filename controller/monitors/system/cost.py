@@ -39,7 +39,7 @@ MOST_SERIES = 96
 
 def _spec(name: str, label: str, what: str) -> SignalSpec:
     summary = f"Cost of 1,000 recommendations {what}, in the settings' currency"
-    return SignalSpec(name, "value", (label,), 20, WINDOW_S, summary, users_only=True)
+    return SignalSpec(name, "value", (label,), 20, WINDOW_S, summary, users_only=True, harm="high")
 
 
 SPECS = {

@@ -46,6 +46,7 @@ HEAD_ROOM = SignalSpec(
     0,
     float(STEP_S),
     "Share of the arm's capacity that is left, by what a request costs its processors",
+    harm="low",
 )
 CAPACITY = SignalSpec(
     "arm_capacity_per_s",

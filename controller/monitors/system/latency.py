@@ -38,6 +38,7 @@ def latency_specs(
             f"{quantile} {what}",
             maximum=LATENCY_MS.maximum,
             users_only=users_only,
+            harm="high",
         )
         for quantile, share in QUANTILES.items()
     }

@@ -33,6 +33,7 @@ BAD = SignalSpec(
     least_sample_of(0.95),
     SYSTEM_WINDOW_S,
     "Share of the arm's probes that failed, were cut, or were spared by an open breaker",
+    harm="high",
 )
 LATENCY = SignalSpec(
     "probe_latency_ms.p95",
@@ -42,6 +43,7 @@ LATENCY = SignalSpec(
     SYSTEM_WINDOW_S,
     "p95 of the arm's probes, within 5 %; one that failed counts as the maximum",
     maximum=COARSE_MS.maximum,
+    harm="high",
 )
 SPECS = (RATE, BAD, LATENCY)
 _FAILED, _SPARED = COARSE_MS.size, COARSE_MS.size + 1

@@ -19,10 +19,22 @@ from controller.telemetry.schema import REPLICA
 LIVE_S = 3.0
 """A replica not heard for this long counts as gone; it reports each second."""
 DEPTH = SignalSpec(
-    "queue_depth", "count", ("arm",), 1, 0.0, "Requests queued at the arm's replicas, summed"
+    "queue_depth",
+    "count",
+    ("arm",),
+    1,
+    0.0,
+    "Requests queued at the arm's replicas, summed",
+    harm="high",
 )
 OLDEST = SignalSpec(
-    "oldest_queued_s", "s", ("arm",), 1, 0.0, "How long the arm's oldest queued request waits"
+    "oldest_queued_s",
+    "s",
+    ("arm",),
+    1,
+    0.0,
+    "How long the arm's oldest queued request waits",
+    harm="high",
 )
 LEAST_SAMPLES = 15
 SLOPE = SignalSpec(
@@ -32,6 +44,7 @@ SLOPE = SignalSpec(
     LEAST_SAMPLES,
     0.0,
     "Requests per second by which the arm's queue grew, over the last 30 s (Theil-Sen)",
+    harm="high",
 )
 SPECS = (DEPTH, OLDEST, SLOPE)
 

@@ -41,6 +41,7 @@ ERRORS = SignalSpec(
     SYSTEM_WINDOW_S,
     "Share of the route's requests that got no slate",
     users_only=True,
+    harm="high",
 )
 LATENCY = SignalSpec(
     "route_latency_ms.p95",
@@ -51,6 +52,7 @@ LATENCY = SignalSpec(
     "p95 of what the route's users waited, within 5 %; without a slate: the maximum",
     maximum=COARSE_MS.maximum,
     users_only=True,
+    harm="high",
 )
 SPECS = (RATE, ERRORS, LATENCY)
 _NO_SLATE = COARSE_MS.size

@@ -32,6 +32,7 @@ AVAILABILITY = SignalSpec(
     SYSTEM_WINDOW_S,
     "Share of users' requests that got a slate, late ones included",
     users_only=True,
+    harm="low",
 )
 DEGRADED_SHARE = SignalSpec(
     "degraded_share",
@@ -41,6 +42,7 @@ DEGRADED_SHARE = SignalSpec(
     SYSTEM_WINDOW_S,
     "Share answered by another arm than the one drawn, by the last resort, late or not at all",
     users_only=True,
+    harm="high",
 )
 SHED_SHARE = SignalSpec(
     "shed_share",
@@ -50,6 +52,7 @@ SHED_SHARE = SignalSpec(
     SYSTEM_WINDOW_S,
     "Share turned away before the draw to protect the rest",
     users_only=True,
+    harm="high",
 )
 REQUEST_RATE = SignalSpec(
     "request_rate_per_s",
