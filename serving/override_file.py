@@ -18,7 +18,7 @@ OVERRIDE_FILE = "override.json"
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     shares: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]]
     who: Annotated[str, Field(min_length=1, max_length=128)]
     expires_at_s: float

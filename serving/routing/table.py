@@ -11,7 +11,8 @@ from serving.routing.deadline import LONGEST_DEADLINE_MS
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Shares a person set beside the router. They win until they expire."""
+    """Shares a person set beside the router. They win until they expire, over every plan that has
+    their arms."""
 
     shares: Mapping[str, float]
     who: str
@@ -59,7 +60,7 @@ class RouteTable:
 
     def _fold(self) -> None:
         held, override = self.held, self._override
-        if override is None:
+        if override is None or override_fault(override, held) is not None:
             self._folded = (held, held)
             return
         shares = override.shares
@@ -72,8 +73,12 @@ def plan_fault(plan: Plan) -> str | None:
 
     Raise TypeError where a field is not of its type.
     """
+    if not all(isinstance(each, int) for each in (plan.epoch, plan.revision, plan.salt)):
+        return "epoch, revision or salt is not a whole number"
     if not plan.arms:
         return "it has no arms"
+    if not isinstance(plan.control_arm, str):
+        return "its control arm is not a name"
     for name, arm in plan.arms.items():
         if not 0.0 <= arm.share <= 1.0:
             return f"arm {name}: share {arm.share} is not within 0 and 1"
