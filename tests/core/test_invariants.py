@@ -133,7 +133,7 @@ def test_the_same_facts_give_the_same_bytes_also_through_a_crash_at_every_step(
 
 
 @given(story=STORIES)
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_every_story_can_be_brought_to_rest(story: list[Any]) -> None:
     """With good readings, routers that adopt and a person who answers, all traffic comes back."""
     world = live(World(*books()), story)
@@ -156,7 +156,7 @@ def test_every_story_can_be_brought_to_rest(story: list[Any]) -> None:
     noise=st.lists(st.tuples(st.integers(1, 15), st.integers(1, 15)), min_size=20, max_size=60),
     limit=st.integers(2, 6),
 )
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_traffic_never_goes_back_and_forth_more_than_the_limit(
     noise: list[tuple[int, int]], limit: int
 ) -> None:
@@ -185,7 +185,7 @@ def test_traffic_never_goes_back_and_forth_more_than_the_limit(
         st.sampled_from(["insufficient", "stale", "down", "idle", "missing"]), max_size=40
     )
 )
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_nothing_but_ok_readings_ever_routes_promotes_or_returns(states: list[str]) -> None:
     world = World(playbook())
     for state in states:
@@ -198,7 +198,7 @@ def test_nothing_but_ok_readings_ever_routes_promotes_or_returns(states: list[st
 
 
 @given(story=STORIES, more=STORIES, fate=st.sampled_from(["refused", "behind", "unreachable"]))
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_deposed_leader_emits_nothing(story: list[Any], more: list[Any], fate: str) -> None:
     world = live(World(*books()), story)
     world.feed(Fate(10_000, world.at_s, fate, "head"))  # type: ignore[arg-type]

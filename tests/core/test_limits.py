@@ -239,7 +239,7 @@ def test_while_nothing_is_seen_of_the_target_no_stage_passes() -> None:
     assert world.share() == 0.75
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     times=st.lists(st.floats(0.0, 2_000.0), min_size=1, max_size=20),
     count=st.integers(1, 4),

@@ -38,7 +38,7 @@ def books() -> tuple[Playbook, ...]:
     )
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(toggles=TOGGLES)
 def test_what_is_left_is_exactly_what_the_open_incidents_claim(toggles: list[str]) -> None:
     plenty = Rate(1_000, 60.0)
