@@ -120,7 +120,10 @@ def _needs_harm(subject: Subject, condition: Condition, *, positive: bool) -> bo
         blind = _policy(condition, subject.playbook) is NoData.ACT
         trivial = verdict == ("always" if positive else "never")
         harmful = spec.harm == ("high" if upward else "low")
-        return harmful and not (spec.is_drift or trivial or blind)
+        # `not` of what has to hold for a time is met until that time is over.
+        spanned = condition.for_s or condition.for_ticks or condition.times
+        young = not positive and bool(spanned)
+        return harmful and not (spec.is_drift or trivial or blind or young)
     if isinstance(condition, Not):
         return _needs_harm(subject, condition.condition, positive=not positive)
     parts = (_needs_harm(subject, part, positive=positive) for part in condition.conditions)

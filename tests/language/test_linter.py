@@ -244,6 +244,13 @@ CASES = {
         {"when": '{all: ["drift.psi{feature=age} > 0.2", "arm_bad{arm=primary} < 20%"]}'},
         {"when": '{all: ["drift.psi{feature=age} > 0.2", {not: "arm_bad{arm=primary} < 20%"}]}'},
     ),
+    "what is not good for long enough is no witness": Case(
+        "P034",
+        "do[0].route",
+        "drift alone would route",
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", {not: "latency_ms.p95 < 90ms for 3s"}]}'},
+        {"when": '{all: ["drift.psi{feature=age} > 0.2", "latency_ms.p95 >= 90ms for 3s"]}'},
+    ),
     "a route from an unknown arm": Case(
         "P035",
         "do[0].route.from",
