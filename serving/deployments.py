@@ -8,6 +8,7 @@ from ray import serve
 
 from controller.settings import Settings
 from serving.arm import ArmReplica
+from serving.replica_scaler import deployment_of
 from serving.router_replica import RouterReplica, deployed_arms
 
 ROUTER_REPLICAS = 2
@@ -25,7 +26,7 @@ def application(settings: Settings) -> Any:
     settings_json = settings.model_dump_json()
     arms = {
         name: serve.deployment(
-            name=f"arm-{name}",
+            name=deployment_of(name),
             num_replicas=settings.arms[name].replicas,
             ray_actor_options={"num_cpus": 0.1},
             max_ongoing_requests=64,

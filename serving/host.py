@@ -30,12 +30,14 @@ from serving.free_ports import free_port, is_free
 from serving.own_recommenders import arms_without_versions, open_registry
 from serving.process_guard import dismiss, start_guard
 from serving.process_record import ProcessRecord
+from serving.replica_scaler import ReplicaScaler, serve_scaler
 from serving.router_replica import deployed_arms
 from serving.token_key import token_key
 
 READY_FILE = Path("run") / "serving.ready"
 READY_TIMEOUT_S = 120.0
 RECORD_EVERY_S = 5.0
+SCALE_EVERY_S = 1.0
 _DAEMONS = ("raylet", "gcs_server")
 _log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ def main(settings: Settings) -> int:
         record.note(_children())
         if not stop.is_set():
             _write_ready(ready, settings, ray.get_runtime_context().gcs_address)
-        return _watch(stop, record)
+        return _watch(stop, record, _scaler(settings))
     finally:
         ready.unlink(missing_ok=True)
         record.note(_children())
@@ -129,6 +131,7 @@ def _run_application(settings: Settings) -> None:
             name=settings.service,
             route_prefix="/",
             blocking=False,
+            external_scaler_enabled=True,
         )
     except RuntimeError as error:
         raise Unavailable(_why_it_failed(serve, settings.service)) from error
@@ -159,7 +162,9 @@ def _serve_on_theirs(settings: Settings, stop: threading.Event) -> int:
         _wait_until_ready(settings, stop)
         if not stop.is_set():
             _write_ready(ready, settings, settings.endpoints.ray)
-        stop.wait()
+        scaler = _scaler(settings)
+        while not stop.wait(SCALE_EVERY_S):
+            scaler.turn()
         serve.delete(settings.service)
         return 0
     finally:
@@ -209,10 +214,14 @@ def _write_ready(path: Path, settings: Settings, ray_address: str) -> None:
     _log.info("serving on http://%s:%s", settings.endpoints.http_host, document["http_port"])
 
 
-def _watch(stop: threading.Event, record: ProcessRecord) -> int:
+def _scaler(settings: Settings) -> ReplicaScaler:
+    return ReplicaScaler(settings, serve_scaler(settings.service))
+
+
+def _watch(stop: threading.Event, record: ProcessRecord, scaler: ReplicaScaler) -> int:
     """Until asked to stop, or until a daemon is gone that Ray does not restart."""
     daemons = [process for process in _children() if _name(process) in _DAEMONS]
-    record_at_s = 0.0
+    record_at_s = scaled_at_s = 0.0
     while not stop.wait(0.5):
         gone = [p.pid for p in daemons if not p.is_running() or p.status() == psutil.STATUS_ZOMBIE]
         if gone:
@@ -221,6 +230,9 @@ def _watch(stop: threading.Event, record: ProcessRecord) -> int:
         if time.monotonic() - record_at_s > RECORD_EVERY_S:
             record.note(_children())
             record_at_s = time.monotonic()
+        if time.monotonic() - scaled_at_s > SCALE_EVERY_S:
+            scaler.turn()
+            scaled_at_s = time.monotonic()
     return 0
 
 

@@ -49,6 +49,7 @@ RULES: Mapping[str, str] = {
     "P043": "two playbooks that change one thing have a priority or exclude each other",
     "P044": "the service's limits can let every route through",
     "P045": "what is frozen exists: `all`, `promotions`, or a playbook of the folder",
+    "P046": "only an arm with replicas of its own is scaled",
 }
 """Rule id to what it demands. P00x text, P01x shape, P02x conditions, P03x and P04x sense."""
 

@@ -50,6 +50,21 @@ def unknown_arms(subject: Subject) -> Iterator[Draft]:
                 yield Draft("P035", where, f"unknown arm {arm!r}", suggestion(arm, known))
 
 
+def scales_what_has_no_replicas(subject: Subject) -> Iterator[Draft]:
+    settings = subject.vocabulary.settings
+    elsewhere = {name for name, arm in settings.arms.items() if arm.url}
+    # The last resort answers in the router, whatever else is said of it.
+    inside = {name for name, arm in settings.arms.items() if arm.in_process}
+    inside.add(settings.fallback_arm)
+    scaled = [name for name in settings.arms if name not in elsewhere | inside]
+    for path, move in every_move(subject.playbook):
+        if isinstance(move.action, Scale) and move.action.arm in elsewhere | inside:
+            where = "elsewhere" if move.action.arm in elsewhere else "in the router"
+            what = f"{move.action.arm} answers {where}: it has no replicas of ours"
+            advice = f"accepted: {', '.join(scaled) or 'no arm of these settings'}"
+            yield Draft("P046", f"{path}.scale.arm", what, advice)
+
+
 def unknown_segments(subject: Subject) -> Iterator[Draft]:
     segments = subject.vocabulary.settings.segments
     for path, move in every_move(subject.playbook):
@@ -140,6 +155,7 @@ def budget_that_does_not_fit(subject: Subject) -> Iterator[Draft]:
 
 MOVE_RULES = (
     unknown_arms,
+    scales_what_has_no_replicas,
     unknown_segments,
     routes_that_lead_nowhere,
     undo_without_undo,

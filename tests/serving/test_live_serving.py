@@ -155,6 +155,26 @@ def test_a_published_plan_is_obeyed_and_reported_without_a_restart(service: Live
     assert replica_pids(service.data_dir, "router", "all") == pids
 
 
+def test_the_plan_scales_an_arm_and_restarts_no_replica(service: LiveService) -> None:
+    routers = replica_pids(service.data_dir, "router", "all")
+    (first,) = replica_pids(service.data_dir, "arm", "primary")
+    baseline = baseline_plan(service.settings)
+    more = {**baseline.arms, "primary": replace(baseline.arms["primary"], replicas=2)}
+
+    def primaries() -> tuple[int, ...]:
+        return replica_pids(service.data_dir, "arm", "primary")
+
+    with service.light_load() as load:
+        publish(service, replace(baseline, epoch=1, revision=3, head="h3", arms=more))
+        eventually(lambda: len(primaries()) == 2, "two replicas")
+        assert first in primaries()
+        unsaid = {**baseline.arms, "primary": replace(baseline.arms["primary"], replicas=None)}
+        publish(service, replace(baseline, epoch=1, revision=4, head="h4", arms=unsaid))
+        eventually(lambda: len(primaries()) == 1, "one replica, as the settings say")
+    assert load.invalid() == []
+    assert replica_pids(service.data_dir, "router", "all") == routers
+
+
 def test_a_slow_primary_is_cut_at_its_deadline(service: LiveService) -> None:
     faults = service.data_dir / "faults.json"
     faults.write_text(json.dumps({"arms": {"primary": {"delay_ms": 400}}}))

@@ -125,4 +125,10 @@ SENSE_PAGES: Mapping[str, Page] = {
             {"playbook": "retrain", "do": "\n  - retrain: {arm: primary, data: last 24h}"},
         ),
     ),
+    "P046": Page(
+        "An arm that answers in the router, or is a server of its own, has no replicas that the"
+        " plan could add to: nothing would happen, and the incident would go on.",
+        bad=change(do="\n  - scale: {arm: fallback, replicas: 4}"),
+        good=change(do="\n  - scale: {arm: primary, replicas: 4}"),
+    ),
 }
