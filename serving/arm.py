@@ -87,6 +87,7 @@ class ArmReplica:
             )
         finally:
             self._in_flight -= 1
+            self._report.note_attempt(time.monotonic() - began_s)
 
     def check_health(self) -> None:
         """A task of ours that ended is a mistake of ours: let Serve replace the replica."""

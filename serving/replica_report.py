@@ -26,6 +26,13 @@ class ReplicaReport:
         self._process = psutil.Process()
         self._process.cpu_percent()
         self._memory_mb = self._resident_mb()
+        self._ended, self._spent_s = 0, 0.0
+        """Attempts since the last row, and the time they took."""
+
+    def note_attempt(self, elapsed_s: float) -> None:
+        """One that ended, however it did."""
+        self._ended += 1
+        self._spent_s += elapsed_s
 
     def memory_mb_s(self, elapsed_s: float, in_flight: int) -> float:
         """A request's part of the memory this process holds, over the time it took.
@@ -49,6 +56,8 @@ class ReplicaReport:
     ) -> dict[str, Any]:
         """For routers only: the ``plan`` held, and answers a second by in-process arm."""
         self._memory_mb = self._resident_mb()
+        answer_ms = 1_000.0 * self._spent_s / self._ended if self._ended else None
+        self._ended, self._spent_s = 0, 0.0
         return {
             "at_s": time.time(),
             "replica_id": self._replica_id,
@@ -69,6 +78,7 @@ class ReplicaReport:
             "capacities": None
             if capacities is None
             else [{"arm": arm, "per_s": per_s} for arm, per_s in capacities.items()],
+            "answer_ms": answer_ms,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +34,10 @@ class ArmModel:
     quality: float = 0.8
     personal: bool = True
     """False: everybody gets the most popular items, whatever the features say."""
+
+    def dearer(self, factor: float) -> ArmModel:
+        """The same, of which every answer costs the processor ``factor`` times as much."""
+        return replace(self, batch_ms=self.batch_ms * factor, item_ms=self.item_ms * factor)
 
 
 @dataclass(frozen=True, slots=True)

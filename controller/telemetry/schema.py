@@ -146,11 +146,14 @@ _REPLICA = pa.schema(
         ("plan_head", pa.string()),
         ("telemetry_dropped", pa.int64()),
         ("capacities", pa.list_(pa.struct([("arm", pa.string()), ("per_s", pa.float64())]))),
+        ("answer_ms", pa.float64()),
     ]
 )
 """``kind`` is ``router`` or ``arm``; plan columns are null for arms. One row a second each.
 ``capacities`` are the answers a second that a router's core could give by its in-process arms, by
-measurement; null for arms, and in rows of a release that measured nothing."""
+measurement; null for arms, and in rows of a release that measured nothing.
+``answer_ms`` is the mean time an arm's replica spent on the attempts that ended since its last row;
+null where none did."""
 
 _FEATURE = pa.schema(
     [

@@ -11,6 +11,7 @@ from simulator.faults.errors import Errors
 from simulator.faults.fault import Fault
 from simulator.faults.flash_crowd import FlashCrowd
 from simulator.faults.flat_scores import FlatScores
+from simulator.faults.heavy_answers import HeavyAnswers
 from simulator.faults.holiday import Holiday
 from simulator.faults.input_drift import InputDrift
 from simulator.faults.input_shift import InputShiftFault
@@ -19,6 +20,7 @@ from simulator.faults.null_features import NullFeatures
 from simulator.faults.planned_deploy import PlannedDeploy
 from simulator.faults.replica_crash import ReplicaCrash
 from simulator.faults.slow_primary import SlowPrimary
+from simulator.faults.slow_replica import SlowReplica
 from simulator.faults.slow_tail import SlowTail
 from simulator.faults.stale_features import StaleFeatures
 from simulator.faults.store_outage import StoreOutage
@@ -31,7 +33,9 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (
         SlowPrimary,
         SlowTail,
+        SlowReplica,
         ReplicaCrash,
+        HeavyAnswers,
         Errors,
         StaleFeatures,
         NullFeatures,

@@ -170,6 +170,8 @@ _PARAMETERS: dict[str, Callable[[Draw], Parameters]] = {
         "share": _percent(draw, 5, 60),
     },
     "replica_crash": lambda draw: {"replicas": _few(draw, 1, 2)},
+    "slow_replica": lambda draw: {"delay": f"{_few(draw, 60, 400)}ms"},
+    "heavy_answers": lambda draw: {"factor": _number(draw, 2.0, 10.0)},
     "errors": lambda draw: {"share": _percent(draw, 20, 100)},
     "stale_features": _group,
     "null_features": lambda draw: {**_group(draw), "share": _percent(draw, 20, 100)},

@@ -21,6 +21,11 @@ class ArmConditions:
     error_where: Where = ()
     dead_replicas: int = 0
     """They come back, cold, when this falls."""
+    slow_replicas: int = 0
+    slow_by_ms: float = 0.0
+    """Added to the attempts on so many of the replicas that live, the lowest numbers."""
+    work_factor: float = 1.0
+    """Multiplies what every attempt costs its replica's processor."""
     click_factor: float = 1.0
     """Multiplies the chance of every click on this arm's slates."""
     click_where: Where = ()

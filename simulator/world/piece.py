@@ -20,7 +20,8 @@ from simulator.world.conditions import Conditions
 from simulator.world.features import FeatureClock
 from simulator.world.handled import Role
 from simulator.world.outcomes import OutcomeRows
-from simulator.world.reports import Load, feature_batch, load_of, replica_batch
+from simulator.world.replicas import Replicas
+from simulator.world.reports import Load, answer_ms_of, feature_batch, load_of, replica_batch
 from simulator.world.state import ServiceState
 from simulator.world.telemetry import InBlock, Telemetry, Told
 
@@ -39,7 +40,7 @@ class Piece:
         visits: Visits,
         before: ServiceState,
         conditions: Conditions,
-        live: Mapping[str, int],
+        replicas: Mapping[str, Replicas],
         span_us: tuple[int, int],
         routers: int,
         lost_at: Callable[[Integers], NDArray[np.bool_]],
@@ -49,7 +50,7 @@ class Piece:
         self.told = told
         self.outcome_rows = told.outcomes.part(~lost_at(told.outcomes.received_us))
         self.clicks_lost = len(told.outcomes.rows) - len(self.outcome_rows.rows)
-        self._telemetry, self._live, self._routers = telemetry, live, routers
+        self._telemetry, self._replicas, self._routers = telemetry, replicas, routers
         self._first = self.from_us // MICROSECONDS
         seconds = -(-self.until_us // MICROSECONDS) - self._first
         edges = np.arange(seconds * routers + 1) + self._first * routers
@@ -125,13 +126,14 @@ class Piece:
             reports = replica_batch(
                 self.told.handled,
                 load,
+                answer_ms_of(self.told.handled, self._kept(), self._first, whole, self._replicas),
                 self._first,
-                self._live,
+                self._replicas,
                 telemetry.names.last_resort,
                 telemetry.names,
             )
             self._reports = Slab(reports)
-        each = self._routers + sum(self._live.values())
+        each = self._routers + sum(held.alive for held in self._replicas.values())
         return REPLICA, 0, self._reports.part((second - 1 - self._first) * each, each)
 
     def features(

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.visits import Floats, Integers
+
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
@@ -28,6 +33,17 @@ class Replicas:
     @property
     def alive(self) -> int:
         return self.count - self.dead
+
+    def met_by(self, u_replica: Floats, at_us: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+        """By visit: the number of the replica it meets, and whether that one lives."""
+        number = np.minimum((u_replica * self.count).astype(np.int64), self.count - 1)
+        if self.dead == 0:
+            return number, np.ones(len(number), dtype=np.bool_)
+        is_dead = number < self.dead
+        is_found = at_us >= np.array(self.found_us, dtype=np.int64)[number]
+        other = self.dead + number % max(1, self.alive)
+        met = np.where(is_dead, np.minimum(other, self.count - 1), number)
+        return met, (~is_dead | is_found) & (self.alive > 0)
 
     def changed(
         self, count: int, dead: int, *, at_us: int, detect_us: int, cold_us: int

@@ -18,6 +18,7 @@ from simulator.visits import MICROSECONDS, Floats, Integers
 from simulator.world.arrow_columns import Mask, batch, kind_of, labels, lists, structs, texts
 from simulator.world.features import EVENT_AGE_US, FeatureClock
 from simulator.world.handled import Handled, Result, Role
+from simulator.world.replicas import Replicas
 from simulator.world.served_rows import Names
 from simulator.world.work import Work
 
@@ -65,18 +66,46 @@ def load_of(
     )
 
 
+def answer_ms_of(
+    handled: Handled, kept: Mask, first_second: int, seconds: int, replicas: Mapping[str, Replicas]
+) -> Floats:
+    """(seconds, replicas that live), NaN where nothing ended: the mean time of the attempts that
+    came within the second, of the rows ``kept``."""
+    tried = (handled.result == Result.OK) | (handled.result == Result.LATE)
+    tried |= handled.result == Result.ERROR
+    second = handled.at_us // MICROSECONDS - first_second
+    inside = kept & tried & (second >= 0) & (second < seconds)
+    means = [np.empty((seconds, 0))]
+    for place, arm in enumerate(handled.plan.arms):
+        held = replicas.get(arm)
+        if held is None or not held.alive:
+            continue
+        rows = np.flatnonzero(inside & (handled.drawn == place))
+        u_replica = handled.visits.u_replica[handled.visit[rows]]
+        number, reaches = held.met_by(u_replica, handled.at_us[rows])
+        rows, places = rows[reaches], (number - held.dead)[reaches]
+        places += second[rows] * held.alive
+        count = np.bincount(places, minlength=seconds * held.alive)
+        spent_us = np.bincount(places, handled.elapsed_us[rows], seconds * held.alive)
+        mean_ms = np.where(count > 0, spent_us / np.maximum(count, 1) / 1_000.0, np.nan)
+        means.append(mean_ms.reshape(seconds, held.alive))
+    return np.hstack(means)
+
+
 def replica_batch(
     handled: Handled,
     load: Load,
+    answer_ms: Floats,
     first_second: int,
-    live: Mapping[str, int],
+    replicas: Mapping[str, Replicas],
     last_resort: str,
     names: Names,
 ) -> pa.RecordBatch:
-    """``live``: replicas that live, by arm behind a handle. For every second one row for each
-    router, then for each replica."""
+    """``replicas`` by arm behind a handle, in the plan's order. For every second one row for each
+    router, then for each replica that lives."""
     seconds, routers = load.routers.shape
     arms = tuple(handled.plan.arms)
+    live = {arm: held.alive for arm, held in replicas.items()}
     whose = [(arm, number) for arm, count in live.items() for number in range(count)]
     each = routers + len(whose)
     depths = np.empty((seconds, each), np.int64)
@@ -111,6 +140,10 @@ def replica_batch(
         "plan_revision": pa.array(np.full(rows, plan.revision, np.int64), mask=is_arm),
         "plan_head": pa.array([None if arm else plan.head for arm in is_arm], pa.string()),
         "telemetry_dropped": pa.array(np.zeros(rows, np.int64)),
+        "answer_ms": pa.array(
+            np.hstack([np.full((seconds, routers), np.nan), answer_ms]).reshape(-1),
+            from_pandas=True,
+        ),
         "capacities": _capacities(is_arm, names.local_per_s),
     }
     return batch(REPLICA, columns, rows)

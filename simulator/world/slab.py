@@ -114,7 +114,10 @@ class Slab:
     @cached_property
     def queues(self) -> dict[str, ArmQueue]:
         return {
-            name: _queue(self.service.spec.arm(name), self.replicas[name])
+            name: _queue(
+                self.service.spec.arm(name).dearer(self.conditions.of(name).work_factor),
+                self.replicas[name],
+            )
             for name in self.remote_arms
         }
 
@@ -196,15 +199,12 @@ class Slab:
     def _times_of(self, name: str, replicas: Replicas) -> ArmTimes:
         v, model = self.visits, self.service.spec.arm(name)
         wrong = self.conditions.of(name)
-        replica = np.minimum((v.u_replica * replicas.count).astype(np.int64), replicas.count - 1)
-        reaches = np.ones(len(v), dtype=np.bool_)
-        if replicas.dead > 0:
-            is_dead = replica < replicas.dead
-            is_found = v.at_us >= np.array(replicas.found_us, dtype=np.int64)[replica]
-            reaches = (~is_dead | is_found) & (replicas.alive > 0)
-            other = replicas.dead + replica % max(1, replicas.alive)
-            replica = np.where(is_dead, np.minimum(other, replicas.count - 1), replica)
-        extra_us = np.zeros(len(v), dtype=np.int64)
+        replica, reaches = replicas.met_by(v.u_replica, v.at_us)
+        dearer_us = round(max(0.0, wrong.work_factor - 1.0) * _US_PER_MS * model.item_ms)
+        extra_us = np.full(len(v), dearer_us, dtype=np.int64)
+        if wrong.slow_replicas > 0:
+            is_slow = replica < replicas.dead + wrong.slow_replicas
+            extra_us += np.where(is_slow, _us(wrong.slow_by_ms), 0)
         if wrong.delay_ms > 0.0:
             is_slow = (v.u_slow < wrong.delay_share) & self._inside(wrong.delay_where)
             extra_us += np.where(is_slow, _us(wrong.delay_ms), 0)

@@ -103,7 +103,7 @@ class Telemetry:
         clicked = click(self._audience, handled, users, chances)
         outcomes = told(handled, users, clicked, self._settings, self._spec.users)
         exchanges = self._exchanges(handled, users, clicked, chances)
-        work = work_of(handled, [self._remote(arm) for arm in handled.plan.arms])
+        work = work_of(handled, [self._remote(arm, conditions) for arm in handled.plan.arms])
         served = served_batch(handled, shown, work, self.names)
         return Told(handled, work, keys, shown.scores[:, 0], served, clicked, outcomes, exchanges)
 
@@ -129,8 +129,10 @@ class Telemetry:
         chances = self._audience.chances(visits, slates, factors)
         return looks.any_click(self._spec.users.click_model, chances)
 
-    def _remote(self, arm: str) -> ArmModel | None:
-        return None if is_in_process(self._settings, arm) else self._spec.arm(arm)
+    def _remote(self, arm: str, conditions: Conditions) -> ArmModel | None:
+        if is_in_process(self._settings, arm):
+            return None
+        return self._spec.arm(arm).dearer(conditions.of(arm).work_factor)
 
     def _model(self, version: str) -> tuple[ArmModel, int]:
         """How good the slates are goes with the version, whatever arm serves it now."""

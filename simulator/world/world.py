@@ -196,14 +196,14 @@ class World:
         conditions = self.conditions(from_us)
         told = self._telemetry.tell(handled, conditions, in_block(number, block, from_us))
         replicas = self._state.replicas
-        live = {arm: replicas[arm].alive for arm in handled.plan.arms if arm in replicas}
+        held = {arm: replicas[arm] for arm in handled.plan.arms if arm in replicas}
         piece = Piece(
             self._telemetry,
             told,
             visits,
             before,
             conditions,
-            live,
+            held,
             (from_us, until_us),
             self._spec.routers,
             self._lost_at,

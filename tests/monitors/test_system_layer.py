@@ -111,6 +111,38 @@ def test_replicas_show_their_use_and_arms_the_mean(watch) -> None:
     assert used["replica_cpu_share{replica=router-1}"].state is ReadingState.INSUFFICIENT
 
 
+def answering(*answers_ms: float | None):
+    """Replicas of one arm, each with its mean time; None: it has nothing to do."""
+
+    def rows(second: int):
+        told = enumerate(answers_ms)
+        return [replica(T0 + second, f"a{n}", answer_ms=each_ms) for n, each_ms in told]
+
+    return rows
+
+
+def test_one_replica_that_takes_three_times_as_long_as_the_others_is_slow(watch) -> None:
+    slow = reported(watch(), answering(20.0, 25.0, 90.0, 22.0), seconds=5)
+    assert slow["slow_replicas{arm=primary}"].value == 1.0
+    assert slow["replica_answer_ms{replica=a2}"].value == 90.0
+    two = reported(watch(), answering(100.0, 20.0), seconds=5)
+    assert two["slow_replicas{arm=primary}"].value == 1.0
+
+
+def test_an_arm_that_is_slow_as_a_whole_has_no_slow_replica(watch) -> None:
+    whole = reported(watch(), answering(400.0, 450.0, 500.0), seconds=5)
+    assert whole["slow_replicas{arm=primary}"].value == 0.0
+    tiny = reported(watch(), answering(0.5, 0.5, 4.0), seconds=5)
+    assert tiny["slow_replicas{arm=primary}"].value == 0.0
+
+
+def test_a_replica_is_compared_with_those_that_have_something_to_do(watch) -> None:
+    alone = reported(watch(), answering(90.0, None), seconds=5)
+    assert alone["slow_replicas{arm=primary}"].state is ReadingState.INSUFFICIENT
+    idle = reported(watch(), answering(None, None), seconds=5)
+    assert idle["slow_replicas{arm=primary}"].state is ReadingState.IDLE
+
+
 def test_a_dead_replica_is_down_and_leaves_after_a_minute(watch) -> None:
     lost = reported(watch(), lambda second: [replica(T0 + second)], seconds=3)
     lost.tick(T0 + 5)

@@ -26,6 +26,20 @@ def test_requests_at_once_share_the_memory_of_their_time() -> None:
     assert report.memory_mb_s(2.0, 0) == pytest.approx(row["memory_mb"] * 2.0)
 
 
+def test_a_row_has_the_mean_time_of_the_attempts_since_the_last_one() -> None:
+    report = ReplicaReport("arm-primary-1", "arm", "primary")
+
+    def answer_ms() -> float | None:
+        row = report.row(in_flight=0, queue_depth=0, dropped_rows=0, version="v1")
+        return batch_from_rows(REPLICA, [row]).column("answer_ms").to_pylist()[0]
+
+    assert answer_ms() is None
+    report.note_attempt(0.010)
+    report.note_attempt(0.030)
+    assert answer_ms() == pytest.approx(20.0)
+    assert answer_ms() is None
+
+
 def fallback_models(folder: Path, *arms: str) -> LoadedModels:
     models = LoadedModels(Registry(folder / "artifacts"), arms or ("fallback",))
     models.load({})

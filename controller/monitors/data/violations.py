@@ -163,6 +163,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         within("cpu_share"),
         within("gpu_share"),
         within("memory_mb"),
+        within("answer_ms"),
     ),
 }
 TIMES = {topic: EVENT_TIME[topic] for topic in CHECKS}

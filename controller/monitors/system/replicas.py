@@ -1,5 +1,8 @@
 """Utilization and saturation of each replica and of each arm, as replicas report each second.
 
+A replica is slow beside the others of its arm: it takes `SLOW_TIMES` the median of theirs and
+`SLOW_BY_MS` more. A whole arm that is slow has no slow replica.
+
 Errors are told by arm (`arms`), since a replica that fails reports nothing. A replica not heard for
 3 s is down; after a minute its series is gone. Routers are replicas of nobody's arm.
 """
@@ -7,6 +10,7 @@ Errors are told by arm (`arms`), since a replica that fails reports nothing. A r
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,11 +33,24 @@ MEMORY = SignalSpec(
 IN_FLIGHT = SignalSpec(
     "replica_in_flight", "count", ("replica",), 1, 0.0, "Requests the replica works on or queues"
 )
+ANSWER = SignalSpec(
+    "replica_answer_ms", "ms", ("replica",), 1, 0.0, "Mean of the replica's attempts of a second"
+)
 ARM_CPU = SignalSpec(
     "arm_cpu_share", "value", ("arm",), 1, 0.0, "Cores the arm's replicas keep busy, their mean"
 )
-OF_REPLICA = (CPU, MEMORY, IN_FLIGHT)
-SPECS = (*OF_REPLICA, ARM_CPU)
+SLOW = SignalSpec(
+    "slow_replicas",
+    "count",
+    ("arm",),
+    2,
+    0.0,
+    "Replicas that take three times as long as the median of the arm's others",
+)
+SLOW_TIMES, SLOW_BY_MS = 3.0, 10.0
+OF_REPLICA = (CPU, MEMORY, IN_FLIGHT, ANSWER)
+OF_ARM = (ARM_CPU, SLOW)
+SPECS = (*OF_REPLICA, *OF_ARM)
 _PLACE = {spec.name: place for place, spec in enumerate(OF_REPLICA)}
 _OF_ROUTERS = "router"
 
@@ -41,7 +58,7 @@ _OF_ROUTERS = "router"
 class UseTally(LatestTally):
     """The latest report of every replica, of arms and of routers."""
 
-    columns = ("cpu_share", "memory_mb", "in_flight")
+    columns = ("cpu_share", "memory_mb", "in_flight", "answer_ms")
 
     def update(self, rows: BatchView) -> None:
         self.take(rows, kind="arm", group="arm")
@@ -61,10 +78,12 @@ class UseReader(Reader):
         self._arms = tuple(arms)
         self._replicas: dict[str, _Seen] = {}
         self._of_arm: dict[str, list[float]] = {}
+        self._answers_ms: dict[str, list[float]] = {}
 
     def advance(self, tally: UseTally, tick: TickView) -> None:
         """Sort out who is there, once for all series."""
         self._replicas, self._of_arm = {}, {arm: [] for arm in self._arms}
+        self._answers_ms = {}
         for name, report in sorted(tally.items()):
             if report.at_s < tick.at_s - REMEMBERED_S:
                 continue
@@ -74,16 +93,18 @@ class UseReader(Reader):
             seen = _Seen(report.at_s, report.values, 1)
             held = self._replicas.get(series)
             self._replicas[series] = seen if held is None else _worst(held, seen)
-            cpu_share = report.values[0]
             if report.at_s >= tick.at_s - LIVE_S and report.group != _OF_ROUTERS:
-                mine = self._of_arm.setdefault(report.group or OVERFLOW, [])
-                if math.isfinite(cpu_share):
-                    mine.append(cpu_share)
+                arm, answer_ms = report.group or OVERFLOW, report.values[_PLACE[ANSWER.name]]
+                mine = self._of_arm.setdefault(arm, [])
+                if math.isfinite(report.values[0]):
+                    mine.append(report.values[0])
+                if math.isfinite(answer_ms):
+                    self._answers_ms.setdefault(arm, []).append(answer_ms)
 
     def families(self, tally: UseTally) -> tuple[Family, ...]:  # noqa: ARG002
         return (
             Family(OF_REPLICA, "replica", tuple(self._replicas), is_open=False),
-            Family((ARM_CPU,), "arm", tuple(self._of_arm)),
+            Family(OF_ARM, "arm", tuple(self._of_arm)),
         )
 
     def reading(self, key: SignalKey, tally: UseTally, tick: TickView) -> Reading:  # noqa: ARG002
@@ -93,6 +114,10 @@ class UseReader(Reader):
             mean = sum(shares) / len(shares) if shares else None
             idle = "no replica reports its processor"
             return tick.reading(ARM_CPU, (REPLICA,), now, mean, len(shares), idle)
+        if key.name == SLOW.name:
+            answers_ms = self._answers_ms.get(label, [])
+            found, idle = float(slow_ones(answers_ms)), "no replica has anything to do"
+            return tick.reading(SLOW, (REPLICA,), now, found, len(answers_ms), idle)
         seen, place = self._replicas[label], _PLACE[key.name]
         if seen.at_s < tick.at_s - LIVE_S and tick.trouble((REPLICA,), 0.0) is None:
             note = f"not heard for {tick.at_s - seen.at_s:.0f}s"
@@ -100,6 +125,16 @@ class UseReader(Reader):
         value = seen.values[place]
         found = value if value == value else None
         return tick.reading(OF_REPLICA[place], (REPLICA,), now, found, seen.replicas)
+
+
+def slow_ones(answers_ms: Sequence[float]) -> int:
+    """How many of one arm's replicas are slow beside the others; none where there are no others."""
+    slow = 0
+    for place, mine_ms in enumerate(answers_ms):
+        others = [*answers_ms[:place], *answers_ms[place + 1 :]]
+        usual_ms = statistics.median(others) if others else math.inf
+        slow += mine_ms > max(SLOW_TIMES * usual_ms, usual_ms + SLOW_BY_MS)
+    return slow
 
 
 def _worst(one: _Seen, other: _Seen) -> _Seen:
