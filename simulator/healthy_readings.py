@@ -53,6 +53,8 @@ class HealthyService:
     hit_share: float = 0.3
     cost_per_1000: float = 0.05
     queued_s: float = 0.003
+    busy_share: float = 0.12
+    """Of the primary's processors, at the mean rate."""
     false_actions_per_s: float = 1.0 / (60 * 86_400)
     """What detectors whose rate of false alarms is a setting err at: the default of 1 per 60 d."""
     false_drift_per_day: float = 0.2
@@ -177,6 +179,33 @@ def _queued(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
     return second.random.exponential(mean_s)
 
 
+def _cpu(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    service = second.service
+    busy = service.busy_share * second.requests / service.rate_per_s
+    share: Numbers = np.minimum(1.0, busy * np.exp(second.paused))
+    return share
+
+
+def _head_room(second: _Second, key: SignalKey) -> Numbers:
+    service, width_s = second.service, max(1.0, key.window_s)
+    rate_per_s = _over(second.requests, key.window_s) / width_s
+    left: Numbers = np.maximum(0.0, 1.0 - service.busy_share * rate_per_s / service.rate_per_s)
+    return left
+
+
+def _queue(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    """By Little's law: what is under way when replicas report."""
+    service = second.service
+    latency_s = service.latency_ms / 1_000.0 * np.exp(second.paused)
+    under_way = second.random.poisson(service.rate_per_s * second.load * latency_s)
+    return np.asarray(under_way, dtype=np.float64)
+
+
+def _slow_ones(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
+    """A pause is one replica's."""
+    return np.asarray(second.paused > np.log(3.0), dtype=np.float64)
+
+
 def _rarity(second: _Second, key: SignalKey) -> Numbers:  # noqa: ARG001
     """A calibrated scorer's rates are uniform over its looks, which are taken as independent."""
     looks = second.random.random(second.load.size // LOOK_EVERY_S + 1) / LOOK_EVERY_S
@@ -257,6 +286,10 @@ _MADE: dict[str, Callable[[_Second, SignalKey], Numbers]] = {
     "cache_hit_rate": _of_requests(lambda service: service.hit_share),
     "cost_per_1000": _cost,
     "oldest_queued_s": _queued,
+    "arm_cpu_share": _cpu,
+    "head_room": _head_room,
+    "queue_depth": _queue,
+    "slow_replicas": _slow_ones,
     "ctr.below_control": _below_control,
     "anomaly(confidence.margin_p50)": _rarity,
 }

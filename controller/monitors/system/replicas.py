@@ -116,8 +116,8 @@ class UseReader(Reader):
             return tick.reading(ARM_CPU, (REPLICA,), now, mean, len(shares), idle)
         if key.name == SLOW.name:
             answers_ms = self._answers_ms.get(label, [])
-            found, idle = float(slow_ones(answers_ms)), "no replica has anything to do"
-            return tick.reading(SLOW, (REPLICA,), now, found, len(answers_ms), idle)
+            slow, idle = float(slow_ones(answers_ms)), "no replica has anything to do"
+            return tick.reading(SLOW, (REPLICA,), now, slow, len(answers_ms), idle)
         seen, place = self._replicas[label], _PLACE[key.name]
         if seen.at_s < tick.at_s - LIVE_S and tick.trouble((REPLICA,), 0.0) is None:
             note = f"not heard for {tick.at_s - seen.at_s:.0f}s"
