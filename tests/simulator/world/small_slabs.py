@@ -227,6 +227,9 @@ def random_conditions(random: np.random.Generator) -> Conditions:
                 dead_replicas=int(random.integers(0, 4)) if maybe(0.3) else 0,
                 delay_where=(("platform", "ios"), ("country", "de")) if maybe(0.3) else (),
                 error_where=(("platform", "web"),) if maybe(0.3) else (),
+                slow_replicas=int(random.integers(1, 3)) if maybe(0.3) else 0,
+                slow_by_ms=50.0,
+                work_factor=float(random.choice([1.0, 1.0, 5.0])),
             )
             for name in ("primary", "challenger")
         },

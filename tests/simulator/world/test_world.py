@@ -241,6 +241,57 @@ def test_dead_replicas_fall_silent() -> None:
     assert sum(at > 5.0 for at in at_s) == 5 * (SETTINGS.arms["primary"].replicas - 1)
 
 
+THREE = SETTINGS.model_copy(
+    update={
+        "arms": {
+            **SETTINGS.arms,
+            "primary": SETTINGS.arms["primary"].model_copy(update={"replicas": 3}),
+        },
+        "cache_ttl_s": 0.0,
+    }
+)
+
+
+def means_of(conditions: Conditions, column: str) -> list[float]:
+    """By replica of the primary: the mean of a column over half a minute, once all are warm."""
+    told = rows(run(world({0.0: conditions}, settings=THREE), 40), REPLICA)
+    told = [row for row in told if row["at_s"] - MONDAY_S > 10.0]
+    found: dict[str, list[float]] = {}
+    for row in told:
+        if row["kind"] == "arm" and row[column] is not None:
+            found.setdefault(row["replica_id"], []).append(row[column])
+    return [sum(values) / len(values) for _, values in sorted(found.items())]
+
+
+def test_one_slow_replica_says_so_and_the_others_are_well() -> None:
+    slow = Conditions(arms={"primary": ArmConditions(slow_replicas=1, slow_by_ms=60.0)})
+    first, *others = means_of(slow, "answer_ms")
+    assert first == pytest.approx(80.0, abs=5.0)
+    assert others == [pytest.approx(21.0, abs=3.0)] * 2
+    dead_too = replace(slow.arms["primary"], dead_replicas=1)
+    first, *others = means_of(Conditions(arms={"primary": dead_too}), "answer_ms")
+    assert (first > 60.0, len(others)) == (True, 1)
+
+
+def test_a_plan_with_more_replicas_shares_the_work_among_them() -> None:
+    of = world(settings=THREE)
+    arms = {**THREE.baseline_plan(GENESIS).arms}
+    arms["primary"] = replace(arms["primary"], replicas=6)
+    more = replace(revised(1, 1.0), arms=arms, cache_ttl_s=0.0)
+    told = rows(run(of, 60, {30: lambda w: w.adopt(more, 30_500_000)}), REPLICA)
+    cores = [(r["at_s"] - MONDAY_S, r["cpu_share"]) for r in told if r["kind"] == "arm"]
+    before = [share for at_s, share in cores if at_s <= 30.0]
+    after = [share for at_s, share in cores if at_s > 31.0]
+    assert (len(before), len(after)) == (3 * 30, 6 * 29)
+    assert sum(before) / 30 == pytest.approx(sum(after) / 29, rel=0.15)
+
+
+def test_dearer_answers_keep_the_processors_busier() -> None:
+    usual = means_of(HEALTHY, "cpu_share")
+    dear = means_of(Conditions(arms={"primary": ArmConditions(work_factor=4.0)}), "cpu_share")
+    assert sum(dear) == pytest.approx(4.0 * sum(usual), rel=0.1)
+
+
 def test_a_candidate_is_told_and_served_when_a_plan_names_it() -> None:
     shifted = {0.0: Conditions(shifts=(InputShift(0.0, 0.0, 3.0),))}
     of = world(shifted)
