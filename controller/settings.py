@@ -222,7 +222,7 @@ class Settings(Strict):
     retention: Retention = Retention()
     adoption_timeout_s: Seconds = 10.0
     approval_expires_s: Seconds = 3_600.0
-    oscillation_limit: int = Field(default=6, ge=2)
+    oscillation_limit: int = Field(default=6, ge=2, le=64)
     remind_after_s: Seconds = 14_400.0
     """The owner of a playbook is told once of an incident that is open for so long."""
     limits: ServiceLimits = ServiceLimits()

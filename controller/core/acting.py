@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from controller.core.actions import (
@@ -30,9 +31,11 @@ from controller.core.playbook import (
     Move,
     NoData,
     Not,
+    Notify,
     Promote,
     Revert,
     Route,
+    Webhook,
 )
 from controller.core.records import Loser, SeenCondition
 from controller.core.state import Expectation, Incident
@@ -73,7 +76,7 @@ def act(
         acted_epoch=draft.epoch,
         acted_revision=draft.revision,
         adopted_at_s=None,
-        claims=(*incident.claims, *done.claims),
+        claims=(*_not_replaced(incident, done.claims), *done.claims),
         widening=any(map(is_partial, done.claims)),
         expectations=_expectations(draft, done.moves),
         work_count=done.work_count,
@@ -102,6 +105,13 @@ def act(
     return acted
 
 
+def _not_replaced(incident: Incident, claims: list[Claim]) -> Iterator[Claim]:
+    """All but moves that got stuck in their stages, of an arm that this rung drains elsewhere."""
+    for held in incident.claims:
+        if not (is_partial(held) and any(drains_same_arm(held, claim) for claim in claims)):
+            yield held
+
+
 def join(
     draft: Draft,
     incident: Incident,
@@ -114,13 +124,17 @@ def join(
         for place, move in enumerate(incident.playbook.rungs[0])
         if (claim := _claim(draft, incident, move, 0, place)) is not None
     )
+    notices = [m for m in incident.playbook.rungs[0] if isinstance(m.action, Notify | Webhook)]
     joined = replace(
         incident,
         phase=follow(incident.phase, Event.JOIN),
         phase_since_s=draft.at_s,
         rung=0,
         claims=claims,
+        work_count=len(notices),
     )
+    for count, notice in enumerate(notices, 1):
+        _want(draft, joined, notice, count)
     draft.put(joined)
     draft.record(
         "joined",

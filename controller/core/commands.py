@@ -119,6 +119,9 @@ def _thaw(draft: Draft, command: Operator) -> str:
     if left == draft.state.freezes and not holders:
         raise CommandRefused(f"{command.target!r} is not frozen")
     draft.state = replace(draft.state, freezes=left)
+    if command.target in _playbook_names(draft):
+        # Or the next flip would freeze it again, against the person's word.
+        draft.put_ledger(replace(draft.ledger(command.target), flips_at_s=()))
     for incident in holders:
         kept = tuple(claim for claim in incident.claims if not _freezes(claim, command.target))
         draft.put(replace(incident, claims=kept))

@@ -10,8 +10,8 @@ from controller.core.blast_radius import beyond_reach
 from controller.core.budgets import over_budget
 from controller.core.claims import drained_share, drains_same_arm
 from controller.core.draft import Draft, active_claims
-from controller.core.head_room import short_of_head_room
-from controller.core.playbook import Move, Notify, Playbook, Route
+from controller.core.head_room import onto_a_dead_arm, short_of_head_room
+from controller.core.playbook import Move, Notify, Playbook, Route, Webhook
 from controller.core.records import SeenCondition
 from controller.core.refusal import Refused
 from controller.core.state import INCIDENTS_LIMIT, Incident, JudgeState, Ledger
@@ -56,7 +56,11 @@ def against_approved(draft: Draft, incident: Incident) -> tuple[Refused, ...]:
 
 def beyond_safety(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
     """What no playbook and no approval may do: reach too far, or load an arm beyond its limit."""
-    return (*beyond_reach(draft, moves), *short_of_head_room(draft, moves))
+    return (
+        *beyond_reach(draft, moves),
+        *onto_a_dead_arm(draft, moves),
+        *short_of_head_room(draft, moves),
+    )
 
 
 def frozen(state: JudgeState, what: str, but_for: str = "") -> Refused | None:
@@ -172,14 +176,14 @@ def _excludes(one: Playbook, other: Playbook) -> bool:
 
 def is_in_plan(draft: Draft, playbook: Playbook) -> bool:
     """Whether the first rung's change is there already, so that the playbook may join."""
-    return bool(playbook.rungs and playbook.rungs[0]) and all(
-        _move_is_in_plan(draft, move) for move in playbook.rungs[0]
-    )
+    moves = playbook.rungs[0] if playbook.rungs else ()
+    more_than_notices = any(not isinstance(move.action, Notify | Webhook) for move in moves)
+    return more_than_notices and all(_move_is_in_plan(draft, move) for move in moves)
 
 
 def _move_is_in_plan(draft: Draft, move: Move) -> bool:
-    if isinstance(move.action, Notify):
-        return True
+    if isinstance(move.action, Notify | Webhook):
+        return True  # joining carries it out
     wanted = work_of(move.action)
     if wanted is not None:
         kind, arguments, _ = wanted

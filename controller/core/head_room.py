@@ -26,6 +26,8 @@ CAPACITY = "arm_capacity_per_s"
 ARM_RATE = "arm_rate_per_s"
 ARM_BAD = "arm_bad"
 USER_RATE = "request_rate_per_s"
+DEAD = 0.5
+"""An arm more of whose attempts are bad heals nobody."""
 
 
 def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
@@ -44,6 +46,21 @@ def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ..
             )
             key = f"head-room {arm}"
             found.append(Refused("head-room", key, sentence, lets_join=True, needs_a_person=True))
+    return tuple(found)
+
+
+def onto_a_dead_arm(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
+    """The routes to an arm most of whose attempts are bad, and no fewer than their source's."""
+    found = []
+    for route in _routes(draft, [move.action for move in moves]):
+        bad, of_source = bad_share(draft, route.target), bad_share(draft, route.source)
+        if bad is not None and bad > DEAD and bad >= (of_source or 0.0):
+            said = (
+                f"{percent(round(bad, 3))} of the attempts at {route.target} are bad, "
+                f"which this would move traffic to"
+            )
+            key = f"dead {route.target}"
+            found.append(Refused("target", key, said, lets_join=True, needs_a_person=True))
     return tuple(found)
 
 

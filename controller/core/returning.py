@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from controller.core.acting import spend
+from controller.core.acting import sight_now, spend, without_spans
 from controller.core.claims import Claim, drained_share, drains_same_arm
-from controller.core.conditions import TOLERANCE, Truth
+from controller.core.conditions import TOLERANCE, Truth, evaluate
 from controller.core.draft import Draft, active_claims
 from controller.core.guards import flips_spent, freeze_oscillation, frozen, wait_for
 from controller.core.observing import IncidentView, Observed
@@ -51,16 +51,16 @@ def hold(draft: Draft, incident: Incident, view: IncidentView) -> None:
 
 
 def _still_bad(view: IncidentView, *, lapsed: bool) -> Refused | None:
-    """Nothing returns into an arm whose `when` holds. Where only the clock says that it is over,
-    the arm must be seen to be well; and a person is told that the clock was not enough."""
-    well = view.when.evidence is Truth.NOT_MET if lapsed else view.when.assumed is not Truth.MET
-    if well:
+    """Nothing returns into an arm that is not seen to be well. That nobody sees it, or that only
+    the clock says that it is over, is told to a person."""
+    if view.when.evidence is Truth.NOT_MET:
         return None
     holds = "still holds" if view.when.assumed is Truth.MET else "is not known to be over"
     over = "its claim has run out, but " if lapsed else ""
     seen = "; ".join(each.sentence for each in view.when.seen)
     said = f"{over}`when` {holds}: {seen}"
-    return Refused("when", f"when {holds}", said, needs_a_person=lapsed)
+    unseen = view.when.assumed is not Truth.MET
+    return Refused("when", f"when {holds}", said, needs_a_person=lapsed or unseen)
 
 
 def begin_return(
@@ -75,11 +75,12 @@ def begin_return(
     if ours and flips_spent(draft, incident.playbook):
         freeze_oscillation(draft, incident)
         return
+    beside = tuple(claim for claim in incident.claims if claim.kind != "route")
     leaver = replace(
         incident,
         phase=follow(incident.phase, event),
         phase_since_s=draft.at_s,
-        claims=ours,
+        claims=(*ours, *beside) if ours else (),
         leaving=leaving,
         refusals=(),
     )
@@ -106,12 +107,16 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
     adopted = draft.state.dry_run or (
         seen.adopted is not None and seen.adopted >= (draft.epoch, incident.stage_revision)
     )
-    if view.when.evidence is not Truth.NOT_MET:
+    if not _is_seen_well(draft, incident, view):
         _page_if_unseen(draft, incident, view, every_s)
         return
-    if not adopted:
-        return
-    if frozen(draft.state, incident.playbook.name, incident.id) is not None:
+    stopped = frozen(draft.state, incident.playbook.name, incident.id)
+    if stopped is None and not adopted:
+        stopped = _not_adopted(draft, incident)
+        if stopped is None:
+            return
+    if stopped is not None:
+        wait_for(draft, incident, "return more", stopped, view.when.seen)
         return
     stages = max(len(claim.returns) for claim in ours)
     if incident.stage + 1 < stages and not _is_held_by_others(draft, ours):
@@ -126,10 +131,33 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
         )
 
 
+def _is_seen_well(draft: Draft, incident: Incident, view: IncidentView) -> bool:
+    """Not met at this very tick, whatever its span, by windows that begin with the stage.
+
+    Drift may be older: its windows are long, and the same wherever the traffic goes.
+    """
+    now = evaluate(without_spans(incident.playbook.when), (), sight_now(draft))
+    since_then = all(
+        look.reading.window_start_s >= incident.stage_since_s - TOLERANCE
+        for look in now.looks
+        if look.reading is not None
+        and look.leaf.quantity.signal not in draft.settings.drift_signals
+    )
+    return since_then and Truth.NOT_MET is now.evidence is view.when.evidence
+
+
+def _not_adopted(draft: Draft, incident: Incident) -> Refused | None:
+    waited_s = draft.at_s - incident.stage_since_s
+    if waited_s < draft.settings.adoption_timeout_s - TOLERANCE:
+        return None
+    said = f"after {duration(waited_s)} not every live router holds the plan of this stage"
+    return Refused("adoption", f"not adopted {incident.stage}", said, needs_a_person=True)
+
+
 def _page_if_unseen(draft: Draft, incident: Incident, view: IncidentView, every_s: float) -> None:
     """The stage is over and nobody sees how it went: it waits, and after a while a person knows."""
     waited_s = draft.at_s - incident.stage_since_s
-    if waited_s < every_s + UNSEEN_S - TOLERANCE:
+    if view.when.evidence is Truth.NOT_MET or waited_s < every_s + UNSEEN_S - TOLERANCE:
         return
     seen = "; ".join(each.sentence for each in view.when.seen)
     said = f"for {duration(waited_s)} nobody sees how stage {incident.stage + 1} goes: {seen}"
@@ -193,8 +221,11 @@ def _set_stage(
 ) -> None:
     claims = tuple(
         replace(claim, returned=claim.returns[min(stage, len(claim.returns) - 1)])
+        if claim.kind == "route"
+        else claim
         for claim in incident.claims
     )
+    routes = [claim for claim in claims if claim.kind == "route"]
     staged = replace(
         incident,
         claims=claims,
@@ -203,13 +234,13 @@ def _set_stage(
         stage_revision=draft.revision,
     )
     draft.put(staged)
-    back = ", ".join(f"{percent(c.returned)} of what {c.source} lost" for c in claims)
+    back = ", ".join(f"{percent(c.returned)} of what {c.source} lost" for c in routes)
     draft.record(
         staged.phase.value,
         f"{incident.id}: {why}stage {stage + 1} gives back {back}",
         incident=staged,
         conditions=conditions,
-        details={"stage": stage + 1, "returned": [claim.returned for claim in claims]},
+        details={"stage": stage + 1, "returned": [claim.returned for claim in routes]},
     )
 
 

@@ -51,9 +51,13 @@ def await_adoption(draft: Draft, incident: Incident, view: IncidentView, seen: O
         f"not adopted: after {duration(timeout_s)} the routers hold {held}, "
         f"not {acting[0]}/{acting[1]}"
     )
-    unadopted = replace(incident, expectations=_with_outcome(incident, "not adopted"))
+    unadopted = replace(
+        incident, expectations=_with_outcome(incident, "not adopted"), widening=False
+    )
     draft.count(unadopted, "not adopted")
     moves = list(enumerate(incident.playbook.rungs[incident.rung]))
+    if all(move.otherwise != "next" for _, move in moves):
+        _tell(draft, incident, said)
     _conclude_failed(draft, unadopted, moves, view, said, ())
 
 
@@ -240,6 +244,7 @@ def _undo(
     routes = any(claim.kind == "route" for claim in incident.claims)
     if routes and view.when.evidence is not Truth.NOT_MET:
         holds = "still holds" if view.when.truth is Truth.MET else "is not known to be over"
+        _tell(draft, incident, f"{said}; undo is refused, because `when` {holds}")
         _settle(
             draft,
             incident,
@@ -250,7 +255,9 @@ def _undo(
         return
     stopped = frozen(draft.state, incident.playbook.name, incident.id)
     if stopped is not None:
-        _settle(draft, incident, f"{said}; undo is refused: {stopped.sentence}", conditions)
+        refused = f"{said}; undo is refused: {stopped.sentence}"
+        _tell(draft, incident, refused)
+        _settle(draft, incident, refused, conditions)
         return
     if routes and flips_spent(draft, incident.playbook):
         _settle(draft, incident, f"{said}; undo is refused, it would be one flip too many", ())
@@ -259,3 +266,11 @@ def _undo(
     draft.count(incident, UNDONE)
     draft.record("failed", f"{incident.id}: {said}; undone", incident=incident)
     begin_return(draft, incident, Event.UNDO, "undone", conditions)
+
+
+def _tell(draft: Draft, incident: Incident, said: str) -> None:
+    """What was to help did not, and nothing more is tried."""
+    playbook = incident.playbook
+    draft.page(
+        f"{incident.id}: {said}", owner=incident.id, to=playbook.owner, playbook=playbook.name
+    )

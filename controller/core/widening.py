@@ -49,17 +49,23 @@ def widen(draft: Draft, incident: Incident, view: IncidentView) -> None:
     at_stage_s = draft.at_s - incident.phase_since_s
     if at_stage_s < STAGE_S - TOLERANCE:
         return
-    stopped = [why for c in incident.claims if is_partial(c) and (why := _against(draft, c))]
+    now = [claim for claim in incident.claims if _is_to_grow(incident, claim)]
+    stopped = [why for claim in now if (why := _against(draft, claim))]
     if stopped:
         _stop(draft, incident, "; ".join(stopped))
         return
-    widened = tuple(_next(draft, c) if is_partial(c) else c for c in incident.claims)
+    widened = tuple(_next(draft, c) if c in now else c for c in incident.claims)
     if widened == incident.claims:
         if at_stage_s >= LONGEST_STAGE_S - TOLERANCE:
             said = f"nothing was seen of how the target bears it for {duration(at_stage_s)}"
             _stop(draft, incident, said)
         return
     _go_on(draft, incident, widened)
+
+
+def _is_to_grow(incident: Incident, claim: Claim) -> bool:
+    """What an earlier rung moved in part has failed; it stays, and grows no more."""
+    return is_partial(claim) and claim.rung == incident.rung
 
 
 def _next(draft: Draft, claim: Claim) -> Claim:
@@ -103,7 +109,7 @@ def _go_on(draft: Draft, incident: Incident, claims: tuple[Claim, ...]) -> None:
         acted_epoch=draft.epoch,
         acted_revision=draft.revision,
         adopted_at_s=None,
-        widening=any(map(is_partial, claims)),
+        widening=any(_is_to_grow(incident, claim) for claim in claims),
         refusals=(),
         expectations=tuple(
             replace(each, outcome="pending", timers=()) for each in incident.expectations

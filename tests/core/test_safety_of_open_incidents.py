@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.core.limits import Limits, Rate
-from controller.core.playbook import Autonomy, Move, Route
+from controller.core.playbook import Autonomy, Freeze, Move, Route, Shed
 from controller.core.readings import SignalKey
 from tests.core.worlds import (
     ROUTE,
@@ -17,6 +17,7 @@ from tests.core.worlds import (
     World,
     above,
     below,
+    notify,
     playbook,
     verified,
     with_settings,
@@ -125,6 +126,127 @@ def test_a_return_nobody_sees_is_told_to_a_person_within_minutes() -> None:
     (page,) = world.pages()
     assert "may not return more now: for 5.08 min nobody sees how stage 1 goes" in page
     world.until("recovered", p95=50.0)
+
+
+def test_a_stage_shorter_than_the_span_of_the_fault_proves_nothing() -> None:
+    world = World(playbook(when=above("p95", 200.0, 60.0)))
+    world.tick(70, p95=412.0, degraded=0.3)
+    world.until("returning", p95=50.0, degraded=0.0)
+    world.tick(50, p95=5_000.0)
+    assert world.share("primary") == 0.1
+    world.tick(20)
+    assert world.share("primary") == 0.0
+    assert "stage 1 failed (1)" in world.sentences("holding")[-1]
+
+
+def test_a_window_from_before_the_stage_passes_no_stage() -> None:
+    clear = below("slow_minutes", 150.0, 5.0)
+    world = World(playbook(when=above("slow_minutes", 200.0), clear_when=clear))
+    world.tick(3, slow_minutes=412.0)
+    world.until("returning", slow_minutes=50.0)
+    world.tick(59)
+    assert world.share("primary") == 0.1
+    world.tick()
+    assert world.share("primary") == 0.5
+
+
+def test_a_stage_no_router_takes_is_told_to_a_person() -> None:
+    world = World(playbook())
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("returning", p95=50.0, degraded=0.0)
+    world.adopting = False
+    world.tick(60)
+    (page,) = world.pages()
+    assert "after 10 s not every live router holds the plan of this stage" in page
+    world.adopting = True
+    world.until("recovered")
+
+
+def test_a_return_that_a_person_froze_says_that_it_waits() -> None:
+    world = World(playbook())
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("returning", p95=50.0, degraded=0.0)
+    world.command("freeze", "all")
+    world.tick(60)
+    assert "may not return more now: all is frozen by ada" in world.sentences("blocked")[-1]
+
+
+def test_what_goes_with_a_route_stays_until_the_last_stage() -> None:
+    moves = (Move(ROUTE), Move(Freeze("promotions", 3_600.0)), Move(Shed(0.2)))
+    world = World(playbook(rungs=(moves,)))
+    world.tick(3, p95=412.0)
+    world.until("returning", p95=50.0)
+    assert (world.plan.shed_share, world.plan.frozen) == (0.2, ("promotions",))
+    world.until("holding", p95=412.0)
+    assert (world.share("primary"), world.plan.shed_share) == (0.0, 0.2)
+    world.until("recovered", p95=50.0)
+    assert (world.plan.shed_share, world.plan.frozen) == (0.0, ())
+
+
+def test_a_move_no_router_takes_grows_no_more_and_a_person_is_told() -> None:
+    world = World(playbook(rungs=((verified(TO_CHALLENGER, "keep"),),)))
+    world.tick(4, p95=412.0, degraded=0.3, challenger_bad=0.0)
+    world.tick(10)
+    world.adopting = False
+    world.tick(200)
+    assert world.share("challenger") == 0.5
+    (page,) = world.pages()
+    assert "not adopted: after 10 s the routers hold unknown" in page
+
+
+def test_an_undo_that_is_refused_is_told_to_a_person() -> None:
+    world = World(playbook(rungs=((verified(ROUTE, "undo"),),)))
+    world.tick(60, p95=412.0, degraded=0.3)
+    (page,) = world.pages()
+    assert "failed, not seen within 30 s" in page
+    assert "undo is refused, because `when` still holds" in page
+
+
+def test_nothing_is_moved_to_an_arm_that_is_dead_itself() -> None:
+    world = World(playbook(rungs=((verified(TO_CHALLENGER),),)))
+    world.tick(60, p95=412.0, degraded=0.3, challenger_bad=1.0)
+    assert world.share("challenger") == 0.0
+    (page,) = world.pages()
+    assert "100 % of the attempts at challenger are bad" in page
+
+
+def test_the_next_rung_takes_the_place_of_a_move_that_got_stuck() -> None:
+    rungs = ((verified(TO_CHALLENGER),), (verified(ROUTE),))
+    world = World(playbook(rungs=rungs))
+    world.tick(4, p95=412.0, degraded=0.3, challenger_bad=0.0)
+    world.tick(60, challenger_bad=0.3)
+    assert {name: arm.share for name, arm in world.plan.arms.items()} == {
+        "primary": 0.0,
+        "fallback": 1.0,
+        "challenger": 0.0,
+    }
+
+
+def test_what_a_person_thaws_may_return() -> None:
+    world = World(playbook(cooldown_s=1.0), settings=with_settings(oscillation_limit=2))
+    world.tick(3, p95=412.0, degraded=0.3)
+    world.until("returning", p95=50.0, degraded=0.0)
+    world.until("frozen", p95=412.0)
+    world.command("thaw", "slow-primary")
+    world.until("recovered", p95=50.0)
+
+
+def test_who_joins_tells_its_people_too() -> None:
+    first = playbook("first", excludes=("routing",), priority=60)
+    second = playbook("second", rungs=((Move(ROUTE), notify("look at it")),), priority=40)
+    world = World(first, second)
+    world.tick(3, p95=412.0, degraded=0.3)
+    assert "joined" in world.phases
+    assert [work.arguments["message"] for work in world.wanted("notify")] == ["look at it"]
+
+
+def test_who_only_tells_never_joins() -> None:
+    first = playbook("first", excludes=("second",), priority=60)
+    second = playbook("second", rungs=((notify("look at it"),),), priority=40)
+    world = World(first, second)
+    world.tick(3, p95=412.0, degraded=0.3)
+    assert "joined" not in world.phases
+    assert "blocked" in world.phases
 
 
 def approved(world: World, *approvals: str) -> None:
