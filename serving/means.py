@@ -15,7 +15,7 @@ from serving.loaded_models import LoadedModels
 from serving.loop_lag import LoopLag
 from serving.response_cache import ResponseCache
 from serving.routing import identity
-from serving.routing.admission import AdmissionLimits
+from serving.routing.adaptive_limit import LimitRules
 from serving.routing.table import RouteTable
 from serving.telemetry_buffer import TelemetryBuffer
 
@@ -52,7 +52,7 @@ class Means:
     token_key: bytes
     cache: ResponseCache | None = None
     partition: int = 0
-    limits: AdmissionLimits = field(default_factory=AdmissionLimits)
+    limits: LimitRules = field(default_factory=LimitRules)
     lag: LoopLag = field(default_factory=LoopLag)
     book: ArmBook = field(default_factory=ArmBook)
     background: Background = field(default_factory=Background)

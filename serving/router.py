@@ -18,6 +18,7 @@ from serving.means import Means
 from serving.prober import Prober
 from serving.requests import RecommendRequest, check_segments
 from serving.routing import admission, identity
+from serving.routing.adaptive_limit import AdaptiveLimit
 from serving.routing.deadline import Budget, requested_deadline_ms
 from serving.routing.draw import Drawn, draw, uniform, unit_of
 from serving.routing.verdict import (
@@ -70,6 +71,7 @@ class Router:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._prober = Prober(means)
+        self._limit = AdaptiveLimit(means.limits)
         self.feedback = Feedback(means.telemetry, means.token_key)
         self.in_flight = 0
         self.live_routers = 1
@@ -85,7 +87,7 @@ class Router:
         """Always a valid slate. ``arrived_s`` is monotonic. Raise BadInput on a bad segment."""
         check_segments(request.segments, self._means.settings.segments)
         way = self._begin(request, arrived_s, deadline_header)
-        limits = self._means.limits
+        limits = self._limit.in_force(time.monotonic(), way.load)
         shed = admission.shed_reason(limits, way.load, way.plan.shed_share, way.unit)
         if shed is None:
             way.drawn = self._draw(way)
@@ -212,7 +214,10 @@ class Router:
 
     def _finish(self, way: _Way) -> Slate:
         assert way.answer is not None
-        latency_ms = way.budget.elapsed_ms(time.monotonic())
+        now_s = time.monotonic()
+        latency_ms = way.budget.elapsed_ms(now_s)
+        if way.drawn is not None:
+            self._limit.answered(now_s, latency_ms, way.plan.request_deadline_ms)
         outcome = request_outcome(
             shed=way.drawn is None, latency_ms=latency_ms, deadline_ms=way.budget.deadline_ms
         )

@@ -30,15 +30,13 @@ from serving.feedback import Feedback
 from serving.plan_watch import PlanWatch
 from serving.requests import LARGEST_SLATE, FeedbackRequest, check_segments, parse_body
 from serving.routing import identity
-from serving.routing.admission import AdmissionLimits, Load, shed_reason
+from serving.routing.admission import is_shed_by_plan
 from serving.routing.draw import Drawn, draw, unit_kind, unit_of
 from serving.served_row import Asked, Served
 from serving.slate_token import slate_token
 from serving.telemetry_buffer import TelemetryBuffer, telemetry_to_broker
 from serving.token_key import token_key
 
-_NO_LIMITS, _NO_LOAD = AdmissionLimits(), Load(0, 0.0)
-"""The service's load is its own affair; only what the plan sheds is obeyed."""
 MOST_NAMES_LOGGED = 20
 """Of unknown segments, which may come from anywhere."""
 _log = logging.getLogger(__name__)
@@ -130,7 +128,8 @@ class Attached:
         plan = table.effective(now_s)
         unit = identity.request_unit(asked.request_id)
         drawn: Drawn | None = None
-        if shed_reason(_NO_LIMITS, _NO_LOAD, plan.shed_share, unit) is None:
+        # The service's load is its own affair; only what the plan sheds is obeyed.
+        if not is_shed_by_plan(plan.shed_share, unit):
             unit = user_hash
             if not sticky:
                 drawn_by = user_hash if session is None else session

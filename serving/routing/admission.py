@@ -12,9 +12,11 @@ _SHED_SALT = 0x5ED0_5ED0_5ED0_5ED0
 
 @dataclass(frozen=True, slots=True)
 class AdmissionLimits:
-    in_flight: int = 64
+    """In force now; `adaptive_limit` moves the first one."""
+
+    in_flight: int
     """Requests of one router that may wait for arms at the same time."""
-    loop_lag_ms: float = 30.0
+    loop_lag_ms: float
     """An event loop this late serves nobody well; answering from memory costs it least."""
 
 
@@ -34,9 +36,11 @@ def shed_reason(
         return "in_flight"
     if load.loop_lag_ms > limits.loop_lag_ms:
         return "loop_lag"
-    if shed_share > 0.0 and uniform(request_unit, _SHED_SALT) < shed_share:
-        return "plan"
-    return None
+    return "plan" if is_shed_by_plan(shed_share, request_unit) else None
+
+
+def is_shed_by_plan(shed_share: float, request_unit: int) -> bool:
+    return shed_share > 0.0 and uniform(request_unit, _SHED_SALT) < shed_share
 
 
 def has_room_for_probes(limits: AdmissionLimits, load: Load) -> bool:

@@ -21,6 +21,7 @@ def commit(span: Span) -> None:
     for name, backlog_us in span.backlogs.items():
         state.backlog_us[name] = int(backlog_us[-1])
     state.probes = span.probing.schedules
+    state.limits = span.limits
     if not span.slab.conditions.cache_is_gone:
         _keep_answers(span)
     still = [attempt for attempt in span.under_way if attempt.end_us >= span.until_us]

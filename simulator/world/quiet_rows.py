@@ -33,15 +33,10 @@ def _users(span: Span) -> Columns:
     cache = np.full(n, Cache.BYPASS, dtype=np.int8)
     readers = remote[span.reader]
     cache[readers] = np.where(hit[span.reader], Cache.HIT, Cache.MISS)
-    is_answered = result == Result.OK
-    is_answered[remote] |= hit
     local_us = slab.local_us[span.visit]
     elapsed_us = np.where(span.local, local_us, 0)
     elapsed_us[remote] = np.where(span.tried, tries.elapsed_us, 0)
-    second_us = np.where(is_answered, -1, local_us)
-    latency_us = span.end_us - span.at_us + np.maximum(second_us, 0)
-    latency_us[span.shed] = local_us[span.shed]
-    is_late = latency_us / 1000.0 > plan.request_deadline_ms
+    is_late = span.latency_us / 1000.0 > plan.request_deadline_ms
     outcome = np.where(is_late, Outcome.LATE, np.where(span.shed, Outcome.SHED, Outcome.OK))
     stamping = plan.evaluation is not None and plan.evaluation.stamping and plan.evaluation.id != ""
     age_us, defaulted = _user_features(span, hit)
@@ -52,10 +47,10 @@ def _users(span: Span) -> Columns:
         "result": result,
         "reason": reason,
         "elapsed_us": elapsed_us,
-        "second_us": second_us,
-        "served_by": np.where(is_answered, span.drawn, slab.fallback),
+        "second_us": np.where(span.is_answered, -1, local_us),
+        "served_by": np.where(span.is_answered, span.drawn, slab.fallback),
         "outcome": outcome,
-        "latency_us": latency_us,
+        "latency_us": span.latency_us,
         "queue_depth": span.in_flight[span.router, span.slot],
         "cache": cache,
         "age_us": age_us,

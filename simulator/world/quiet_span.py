@@ -1,5 +1,5 @@
-"""A span of slots worked out at once, on the premise that no breaker opens and nothing is shed for
-load.
+"""A span of slots worked out at once, on the premise that no breaker opens, nothing is shed for
+load and no limit moves.
 
 Under it only queues and cached answers tie requests together. Waits are guessed, hits and queues
 follow, and it is repeated until the waits agree; then the premise is checked. What comes before
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.routing.admission import AdmissionLimits, Load, shed_reason
+from serving.routing.adaptive_limit import AdaptiveLimit
+from serving.routing.admission import is_shed_by_plan
 from simulator.visits import Integers
 from simulator.world.handled import SLOT_US, Result
+from simulator.world.limit_watch import Requests, watch_limits
 from simulator.world.probing import due_probes, wants_probes
 from simulator.world.queues import backlogs
 from simulator.world.quiet_cache import MISS, CacheReaders
@@ -25,7 +27,6 @@ from simulator.world.watching import Completions, watch_breakers
 
 MOST_ROUNDS = 8
 """Of guessing the waits; queues that do not settle are a disturbance."""
-LIMITS = AdmissionLimits()
 
 
 @dataclass(slots=True)
@@ -84,11 +85,14 @@ class Span:
         settled_us = self._settle()
         self.tried = (self.source == MISS) & self.has_time
         self.end_us = self._ends()
+        self.is_answered = self._is_answered()
+        self.latency_us = self._latencies()
         self.in_flight = self._in_flight()
+        self.limits, moving_us = self._watch_limits()
         self.watched = watch_breakers(state, self._completions(), until_us)
         opens_us = [w.opens_us for w in self.watched.values() if w.opens_us is not None]
         opening_us = min(opens_us, default=until_us) // SLOT_US * SLOT_US
-        self.disturbed_us = min(settled_us, self._crowded_us(), opening_us)
+        self.disturbed_us = min(settled_us, self._crowded_us(), opening_us, moving_us)
 
     def _tries(self, visit: Integers, arm: Integers, within_us: Integers, is_probe: bool) -> Tries:
         own_us = np.zeros(len(visit), dtype=np.int64)
@@ -166,6 +170,33 @@ class Span:
         end_us[self.remote] += np.where(self.source != MISS, CACHE_HIT_US, takes_us)
         return end_us
 
+    def _is_answered(self) -> NDArray[np.bool_]:
+        """Whose arm gave the answer; the others, and whom the plan sheds, get the last resort's."""
+        is_answered: NDArray[np.bool_] = self.local.copy()
+        good = self.tried & (self.tries.result == Result.OK)
+        is_answered[self.remote] = good | (self.source != MISS)
+        return is_answered
+
+    def _latencies(self) -> Integers:
+        """What each user waits."""
+        second_us = np.where(self.is_answered, 0, self.slab.local_us[self.visit])
+        latency_us: Integers = self.end_us - self.at_us + second_us
+        return latency_us
+
+    def _watch_limits(self) -> tuple[list[AdaptiveLimit], int]:
+        """As they are afterwards, and when the first would move."""
+        rows = Requests(
+            self.router,
+            self.at_us,
+            ~self.shed,
+            self.latency_us,
+            self.in_flight[self.router, self.slot],
+        )
+        limits, moves_us = watch_limits(
+            self.state.limits, rows, self.slab.plan.request_deadline_ms, self.until_us
+        )
+        return limits, max(self.from_us, moves_us)
+
     def _in_flight(self) -> Integers:
         """(routers, slots) users' requests that wait at the start of each slot."""
         routers, slots = len(self.state.probes), self.slots
@@ -184,7 +215,8 @@ class Span:
     def _crowded_us(self) -> int:
         """The first slot with too many in flight, for requests or for the probes wanted."""
         most = self.in_flight * (2 if wants_probes(self.slab) else 1)
-        crowded = (most >= LIMITS.in_flight).any(axis=0)
+        limits = np.array([limit.in_flight for limit in self.state.limits])
+        crowded = (most >= limits[:, None]).any(axis=0)
         return self.from_us + int(np.argmax(crowded)) * SLOT_US if crowded.any() else self.until_us
 
     def _completions(self) -> Completions:
@@ -203,8 +235,8 @@ class Span:
 
 
 def _shed_by_plan(slab: Slab, visits: Integers) -> NDArray[np.bool_]:
-    share, nobody = slab.plan.shed_share, Load(0, 0.0)
+    share = slab.plan.shed_share
     if share <= 0.0:
         return np.zeros(len(visits), dtype=np.bool_)
     units = slab.request_id[visits, 1].tolist()
-    return np.array([shed_reason(LIMITS, nobody, share, u) is not None for u in units], np.bool_)
+    return np.array([is_shed_by_plan(share, unit) for unit in units], np.bool_)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from controller.settings import Settings
+from serving.routing.adaptive_limit import AdaptiveLimit
 from serving.routing.probes import ProbeSchedule
 from simulator.spec import WorldSpec
 from simulator.world.breakers import KeptBreaker
@@ -57,6 +58,8 @@ class ServiceState:
     breakers: dict[tuple[int, str], KeptBreaker]
     probes: list[ProbeSchedule]
     """By router."""
+    limits: list[AdaptiveLimit]
+    """By router."""
     written_us: tuple[int, ...]
     """The newest write of each feature group."""
     replicas: dict[str, Replicas]
@@ -71,6 +74,7 @@ class ServiceState:
             dict(self.backlog_us),
             {key: breaker.copy() for key, breaker in self.breakers.items()},
             deepcopy(self.probes),
+            deepcopy(self.limits),
             self.written_us,
             dict(self.replicas),
             list(self.under_way),
@@ -98,6 +102,7 @@ def fresh_state(settings: Settings, spec: WorldSpec, users: int) -> ServiceState
         backlog_us={},
         breakers={},
         probes=[ProbeSchedule() for _ in range(spec.routers)],
+        limits=[AdaptiveLimit() for _ in range(spec.routers)],
         written_us=written_us,
         replicas={},
         under_way=[],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.routing.admission import AdmissionLimits, Load, has_room_for_probes, shed_reason
+from serving.routing.admission import Load, has_room_for_probes, shed_reason
 from serving.routing.deadline import Budget
 from serving.routing.draw import Drawn, draw, unit_of
 from serving.routing.probes import probe_rates
@@ -26,7 +26,6 @@ from simulator.world.rows import TYPES, Columns, Part, probe_columns, user_colum
 from simulator.world.slab import CACHE_HIT_US, Slab
 from simulator.world.state import USER_TURN, Keeping, ServiceState, UnderWay
 
-LIMITS = AdmissionLimits()
 _OUTCOMES = {"ok": Outcome.OK, "late": Outcome.LATE, "error": Outcome.ERROR, "shed": Outcome.SHED}
 _BREAKER_REASONS = {
     BREAKER_OPEN: Reason.BREAKER_OPEN,
@@ -118,26 +117,30 @@ class Stepwise:
             fold_in(self._state, heapq.heappop(under_way), self._slab.conditions.cache_is_gone)
 
     def _request(self, visit: int) -> None:
-        slab = self._slab
+        slab, state = self._slab, self._state
         router = int(slab.visits.router[visit])
         load = Load(self._in_flight[router], 0.0)
         row = _Row(visit, load.in_flight, *self._nothing)
         unit = int(slab.request_id[visit, 1])
-        shed = shed_reason(LIMITS, load, slab.plan.shed_share, unit)
+        limits = state.limits[router].in_force(self._slot_s, load)
+        shed = shed_reason(limits, load, slab.plan.shed_share, unit)
         if shed is None:
             self._try_drawn(row, router, self._draw(visit, router))
         if row.served_by < 0:
             row.second_us = int(slab.local_us[visit])
             row.latency_us += row.second_us
             row.served_by = slab.fallback
+        latency_ms, deadline_ms = row.latency_us / 1000.0, slab.plan.request_deadline_ms
         outcome = request_outcome(
-            shed=shed is not None,
-            latency_ms=row.latency_us / 1000.0,
-            deadline_ms=slab.plan.request_deadline_ms,
+            shed=shed is not None, latency_ms=latency_ms, deadline_ms=deadline_ms
         )
         row.outcome = _OUTCOMES[outcome]
         self._users.append(row)
-        if shed is None and has_room_for_probes(LIMITS, load):
+        if shed is not None:
+            return
+        # Told in its own slot: sooner than in production by what it took, a fifth of a round.
+        state.limits[router].answered(self._slot_s, latency_ms, deadline_ms)
+        if has_room_for_probes(limits, load):
             self._probe_due(visit, router)
 
     def _draw(self, visit: int, router: int) -> Drawn:

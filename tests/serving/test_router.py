@@ -12,7 +12,7 @@ from controller.errors import BadInput
 from controller.telemetry.batches import encode_arrow
 from controller.telemetry.schema import OUTCOME, SERVED
 from serving.requests import RecommendRequest
-from serving.routing.admission import AdmissionLimits
+from serving.routing.adaptive_limit import LimitRules
 from tests.serving.router_rig import (
     Behaviour,
     MemoryRedis,
@@ -196,7 +196,7 @@ def test_the_plan_asks_for_probes_of_an_arm_without_users(trained_dir: Path) -> 
 
 def test_a_full_router_sheds_before_the_draw_and_still_answers(trained_dir: Path) -> None:
     async def scenario() -> None:
-        rig = Rig(trained_dir, slow, limits=AdmissionLimits(in_flight=2))
+        rig = Rig(trained_dir, slow, limits=LimitRules(start=2, least=2, most=2))
         waiting = [asyncio.create_task(rig.post("/recommend", ASK)) for _ in range(2)]
         await rig.settle(lambda: len(rig.arms.calls) == 2)
         slate = (await rig.post("/recommend", ASK)).json

@@ -56,13 +56,13 @@ def test_admission_names_the_limit_that_was_reached() -> None:
 
 
 def test_a_planned_shed_takes_its_share_and_ignores_the_draw() -> None:
-    limits = AdmissionLimits()
+    limits = AdmissionLimits(in_flight=4, loop_lag_ms=30.0)
     shed = sum(shed_reason(limits, Load(0, 0.0), 0.25, unit) is not None for unit in range(8_000))
     assert shed / 8_000 == pytest.approx(0.25, abs=0.03)
 
 
 def test_probes_are_dropped_long_before_requests() -> None:
-    limits = AdmissionLimits(in_flight=10)
+    limits = AdmissionLimits(in_flight=10, loop_lag_ms=30.0)
     assert has_room_for_probes(limits, Load(4, 0.0))
     assert not has_room_for_probes(limits, Load(5, 0.0))
     assert shed_reason(limits, Load(5, 0.0), 0.0, 1) is None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.routing.adaptive_limit import AdaptiveLimit, LimitRules, Round
 from simulator.world import serve as serving
 from simulator.world.conditions import ArmConditions, Conditions
 from simulator.world.handled import SLOT_US, Outcome
@@ -80,8 +81,48 @@ def test_too_many_in_flight_are_shed_alike() -> None:
     situation.turns = [(at_us, plan, conditions)]
     reference = situation.run(situation.fresh(), stepwise=True)
     assert_same(situation.run(situation.fresh(), stepwise=False), reference)
-    assert reference[0]["queue_depth"].max() >= 64
+    assert reference[0]["queue_depth"].max() >= LimitRules().start
     assert (reference[0]["outcome"] == Outcome.SHED).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    SEEDS,
+    st.sampled_from([60.0, 300.0, 900.0]),
+    st.sampled_from([0.02, 0.06, 0.3]),
+    st.lists(st.integers(1, 100), max_size=3),
+)
+def test_a_limit_that_moves_and_comes_back_is_the_same(
+    seed: int, rate_per_s: float, slow_share: float, cuts: list[int]
+) -> None:
+    """Slow enough to count, not slow enough for the breaker, and then well again."""
+    slow = Conditions(arms={"primary": ArmConditions(delay_ms=60.0, delay_share=slow_share)})
+    situation = _steady(rate_per_s, slow)
+    (_, plan, _) = situation.turns[0]
+    random = np.random.default_rng(seed)
+    situation.visits = small_visits(random, situation.until_us, rate_per_s, situation.users, 1)
+    plan = replace(plan, cache_ttl_s=0.0)
+    situation.turns = [(0, plan, slow), (2_000_000, plan, Conditions())]
+    state, twin = situation.fresh(), situation.fresh()
+    reference = situation.run(state, stepwise=True)
+    cuts_us = tuple(cut * SLOT_US for cut in cuts)
+    assert_same(situation.run(twin, stepwise=False, cuts=cuts_us), reference)
+    assert [_told(limit) for limit in state.limits] == [_told(limit) for limit in twin.limits]
+
+
+def test_the_limit_of_a_slow_service_is_cut_in_virtual_time() -> None:
+    slow = Conditions(arms={"primary": ArmConditions(delay_ms=60.0, delay_share=0.5)})
+    situation = _steady(300.0, slow)
+    at_us, plan, _ = situation.turns[0]
+    situation.turns = [(at_us, replace(plan, cache_ttl_s=0.0), slow)]
+    state = situation.fresh()
+    situation.run(state, stepwise=False)
+    (limit,) = state.limits
+    assert limit.in_flight == limit.rules.least
+
+
+def _told(limit: AdaptiveLimit) -> tuple[int, Round]:
+    return limit.in_flight, limit.seen
 
 
 @given(
