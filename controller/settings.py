@@ -147,6 +147,15 @@ class Prewarming(Strict):
     users_per_s: float = Field(default=50.0, ge=0.1, le=1_000.0)
 
 
+class Hedge(Strict):
+    """When the fallback answers for an arm slower than usual (`serving/routing/hedge.py`)."""
+
+    after_ms: float = Field(default=40.0, ge=30.0, le=60_000.0)
+    """Never sooner than this after the arm was asked."""
+    most_share: float = Field(default=0.1, gt=0.0, le=0.1)
+    """Of the requests that ask an arm outside the router."""
+
+
 class Objective(Strict):
     """A service-level objective: the share ``target`` of events (or of minutes) must be good.
 
@@ -189,6 +198,8 @@ class Settings(Strict):
     slate_size: int = Field(default=10, ge=1, le=100)
     cache_ttl_s: float = Field(default=30.0, ge=0.0)
     prewarm: Prewarming = Prewarming()
+    hedge: Hedge | None = None
+    """None: users wait for the arm drawn until its deadline."""
     attribution_window_s: Seconds = 600.0
     """W: outcomes mature this long after the draw, for all arms alike."""
     feature_groups: tuple[Name, ...] = ("user_recent", "item_hour")

@@ -59,6 +59,16 @@ async def try_remote(
     return Tried(Attempt(arm, version, elapsed_ms, result, reason), answer)
 
 
+async def ends_within(attempt: asyncio.Task[Tried], within_ms: float) -> bool:
+    """Wait for it so long and no longer; whoever is cancelled meanwhile takes it along."""
+    try:
+        await asyncio.wait({attempt}, timeout=within_ms / 1000.0)
+    except asyncio.CancelledError:
+        attempt.cancel()
+        raise
+    return attempt.done()
+
+
 def try_local(models: LoadedModels, arm: str, query: ArmQuery) -> Tried:
     """Ask an arm of this process. A user's own recommender may fail; that is a value, too."""
     started_s = time.monotonic()

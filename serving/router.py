@@ -6,12 +6,13 @@ memory; Redis, Kafka and the arms may be gone. Knows neither HTTP nor Ray.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
 from controller.core.plan import Plan
 from controller.telemetry.schema import SERVED
-from serving.arm_attempt import try_local, try_remote
+from serving.arm_attempt import Tried, ends_within, try_local, try_remote
 from serving.arm_call import ArmAnswer, ArmQuery
 from serving.feedback import Feedback
 from serving.means import Means
@@ -21,6 +22,7 @@ from serving.routing import admission, identity
 from serving.routing.adaptive_limit import AdaptiveLimit
 from serving.routing.deadline import Budget, requested_deadline_ms
 from serving.routing.draw import Drawn, draw, uniform, unit_of
+from serving.routing.hedge import HedgeRules, Hedging
 from serving.routing.verdict import (
     CACHE_HIT,
     Outcome,
@@ -63,6 +65,8 @@ class _Way:
     answer: ArmAnswer | None = None
     served_by: str = ""
     cache: str = "bypass"
+    overtaken: asyncio.Task[Tried] | None = None
+    """The attempt of the arm drawn, still under way though a hedge has answered."""
 
 
 class Router:
@@ -72,6 +76,8 @@ class Router:
         self._means = means
         self._prober = Prober(means)
         self._limit = AdaptiveLimit(means.limits)
+        hedge = means.settings.hedge
+        self._hedging = Hedging(HedgeRules(hedge.after_ms, hedge.most_share)) if hedge else None
         self.feedback = Feedback(means.telemetry, means.token_key)
         self.in_flight = 0
         self.live_routers = 1
@@ -96,6 +102,8 @@ class Router:
                 await self._try_drawn(way, way.drawn.arm)
             finally:
                 self.in_flight -= 1
+        elif self._hedging is not None:
+            self._hedging.shed(time.monotonic())
         if way.answer is None:
             self._last_resort(way)
         slate = self._finish(way)
@@ -163,9 +171,7 @@ class Router:
         means = self._means
         way.served_by = arm
         if arm in means.models:
-            tried = try_local(means.models, arm, way.query)
-            way.attempts.append(tried.attempt)
-            way.answer = tried.answer
+            self._ask_locally(way, arm)
             return
         version = means.book.version(way.plan, arm)
         if await self._read_cache(way, arm, version):
@@ -176,16 +182,60 @@ class Router:
             way.attempts.append(Attempt(arm, version, 0.0, "skipped", reason))
             return
         within_ms = way.budget.attempt_ms(time.monotonic(), way.plan.arms[arm].deadline_ms)
-        tried = await try_remote(means.arms, arm, way.query, within_ms, version)
-        way.attempts.append(tried.attempt)
-        way.answer = tried.answer
-        result = tried.attempt.result
+        tried = await self._hedged(way, arm, version, within_ms)
+        if tried is not None:
+            way.answer = tried.answer
+            self._learn(way, arm, tried)
+
+    async def _hedged(self, way: _Way, arm: str, version: str, within_ms: float) -> Tried | None:
+        """Ask the arm. None: it is still at it, and the fallback has answered meanwhile."""
+        means, hedging = self._means, self._hedging
+        trying = try_remote(means.arms, arm, way.query, within_ms, version)
+        after_ms = hedging.begin(time.monotonic(), arm) if hedging else None
+        if hedging is None or after_ms is None or after_ms >= within_ms:
+            return await trying
+        attempt = asyncio.ensure_future(trying)
+        if await ends_within(attempt, after_ms):
+            return attempt.result()
+        now_s = time.monotonic()
+        is_closed = means.book.breaker(arm).lets_users_through(now_s)
+        if not hedging.take(now_s, breaker_closed=is_closed):
+            return await attempt
+        self._ask_locally(way, means.settings.fallback_arm)
+        if way.answer is None:
+            return await attempt
+        way.overtaken = attempt
+        return None
+
+    def _learn(self, way: _Way, arm: str, tried: Tried) -> None:
+        """Tell row, breaker and cache what came of the attempt of the arm drawn."""
+        way.attempts.insert(0, tried.attempt)
+        now_s, result = time.monotonic(), tried.attempt.result
         if result != "skipped":
-            breaker.record(
-                time.monotonic(), bad=is_bad(result), late=result == "late", jitter=means.jitter()
+            self._means.book.breaker(arm).record(
+                now_s, bad=is_bad(result), late=result == "late", jitter=self._means.jitter()
             )
-        means.book.note(arm, tried.answer)
-        self._keep(way, arm)
+            if self._hedging is not None:
+                self._hedging.ended(now_s, arm, tried.attempt.elapsed_ms)
+        self._means.book.note(arm, tried.answer)
+        self._keep(way, arm, tried.answer)
+
+    async def _await_overtaken(
+        self, way: _Way, attempt: asyncio.Task[Tried], outcome: Outcome, latency_ms: float
+    ) -> None:
+        """Nobody waits for it, but it runs to its own deadline and is told as it went: an arm that
+        hedges cut short would look well, or worse than it is. It still counts as in flight."""
+        assert way.drawn is not None
+        try:
+            self._learn(way, way.drawn.arm, await attempt)
+        except asyncio.CancelledError:
+            arm = way.drawn.arm
+            version = self._means.book.version(way.plan, arm)
+            way.attempts.insert(0, Attempt(arm, version, latency_ms, "cancelled", "router closed"))
+            raise
+        finally:
+            self.in_flight -= 1
+            self._write(way, outcome, latency_ms)
 
     async def _read_cache(self, way: _Way, arm: str, version: str) -> bool:
         cache = self._means.cache
@@ -197,20 +247,24 @@ class Router:
             way.attempts.append(Attempt(arm, version, 0.0, "skipped", CACHE_HIT))
         return way.answer is not None
 
-    def _keep(self, way: _Way, arm: str) -> None:
+    def _keep(self, way: _Way, arm: str, answer: ArmAnswer | None) -> None:
         """Keep an answer for the user's next request, unless it rests on defaults."""
-        cache, answer, ttl_s = self._means.cache, way.answer, way.plan.cache_ttl_s
+        cache, ttl_s = self._means.cache, way.plan.cache_ttl_s
         if cache is not None and answer is not None and not answer.defaulted and ttl_s > 0.0:
             write = cache.write(arm, way.asked.user_hash, way.asked.k, answer, ttl_s)
             self._means.background.spawn(write)
 
     def _last_resort(self, way: _Way) -> None:
-        last_resort = self._means.settings.fallback_arm
-        tried = try_local(self._means.models, last_resort, way.query)
-        if tried.answer is None:
-            raise RuntimeError(f"the last resort failed: {tried.attempt.reason}")
+        self._ask_locally(way, self._means.settings.fallback_arm)
+        if way.answer is None:
+            raise RuntimeError(f"the last resort failed: {way.attempts[-1].reason}")
+
+    def _ask_locally(self, way: _Way, arm: str) -> None:
+        tried = try_local(self._means.models, arm, way.query)
         way.attempts.append(tried.attempt)
-        way.answer, way.served_by = tried.answer, last_resort
+        way.answer = tried.answer
+        if tried.answer is not None:
+            way.served_by = arm
 
     def _finish(self, way: _Way) -> Slate:
         assert way.answer is not None
@@ -221,7 +275,12 @@ class Router:
         outcome = request_outcome(
             shed=way.drawn is None, latency_ms=latency_ms, deadline_ms=way.budget.deadline_ms
         )
-        self._write(way, outcome, latency_ms)
+        if way.overtaken is None:
+            self._write(way, outcome, latency_ms)
+        else:
+            self.in_flight += 1
+            rest = self._await_overtaken(way, way.overtaken, outcome, latency_ms)
+            self._means.background.spawn(rest)
         arm = way.drawn.arm if way.drawn else None
         return Slate(
             request_id=way.asked.request_id.hex(),

@@ -33,6 +33,7 @@ _NOT_HERE = {
     "endpoints": "a simulation reaches nothing outside itself",
     "faults_enabled": "faults of a simulation stand under `faults:`",
     "broker_memory_mb": "the bus of a simulation is in memory",
+    "hedge": "requests of a simulation wait for the arm drawn until its deadline",
 }
 
 

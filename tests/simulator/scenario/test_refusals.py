@@ -88,6 +88,11 @@ CASES = {
         ":5: settings.data_dir: has no meaning here; a simulation keeps its files where `--log` "
         "says",
     ),
+    "settings of what is not simulated": (
+        "settings: {hedge: {after_ms: 40}}",
+        ":5: settings.hedge: has no meaning here; requests of a simulation wait for the arm drawn "
+        "until its deadline",
+    ),
     "playbooks folder": (
         "playbooks: nowhere",
         "/nowhere; accepted: shipped, demo, brisk or a folder",
