@@ -60,15 +60,17 @@ class Round:
 def adapted(rules: LimitRules, limit: int, seen: Round) -> int:
     """The limit after a round.
 
-    A good round that did not need the limit brings it back towards the start, from either side: it
-    tells nothing for or against what was learnt earlier, and that grows old.
+    Slow answers cut it only where some request met it: below it nobody queues for want of a lower
+    one, and an arm that is slow by itself is none of its business. A good round that did not need
+    the limit brings it back towards the start, from either side: what was learnt grows old.
     """
     if seen.most_lag_ms > rules.loop_lag_ms:
         return max(rules.least, int(limit * rules.cut))
     if seen.answers < rules.least_answers:
         return limit
     if seen.slow * _ONE_IN > seen.answers:
-        return max(rules.least, int(limit * rules.cut))
+        met = seen.most_in_flight >= limit
+        return max(rules.least, int(limit * rules.cut)) if met else limit
     if 2 * seen.most_in_flight >= limit:
         return min(rules.most, limit + rules.step)
     if limit < rules.start:

@@ -85,12 +85,12 @@ def test_too_many_in_flight_are_shed_alike() -> None:
     assert (reference[0]["outcome"] == Outcome.SHED).any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     SEEDS,
-    st.sampled_from([60.0, 300.0, 900.0]),
+    st.sampled_from([60.0, 600.0, 1_500.0]),
     st.sampled_from([0.02, 0.06, 0.3]),
-    st.lists(st.integers(1, 100), max_size=3),
+    st.lists(st.integers(1, 50), max_size=3),
 )
 def test_a_limit_that_moves_and_comes_back_is_the_same(
     seed: int, rate_per_s: float, slow_share: float, cuts: list[int]
@@ -99,10 +99,11 @@ def test_a_limit_that_moves_and_comes_back_is_the_same(
     slow = Conditions(arms={"primary": ArmConditions(delay_ms=60.0, delay_share=slow_share)})
     situation = _steady(rate_per_s, slow)
     (_, plan, _) = situation.turns[0]
+    situation.until_us = 2_500_000
     random = np.random.default_rng(seed)
     situation.visits = small_visits(random, situation.until_us, rate_per_s, situation.users, 1)
     plan = replace(plan, cache_ttl_s=0.0)
-    situation.turns = [(0, plan, slow), (2_000_000, plan, Conditions())]
+    situation.turns = [(0, plan, slow), (1_200_000, plan, Conditions())]
     state, twin = situation.fresh(), situation.fresh()
     reference = situation.run(state, stepwise=True)
     cuts_us = tuple(cut * SLOT_US for cut in cuts)
@@ -112,13 +113,13 @@ def test_a_limit_that_moves_and_comes_back_is_the_same(
 
 def test_the_limit_of_a_slow_service_is_cut_in_virtual_time() -> None:
     slow = Conditions(arms={"primary": ArmConditions(delay_ms=60.0, delay_share=0.5)})
-    situation = _steady(300.0, slow)
+    situation = _steady(1_500.0, slow)
     at_us, plan, _ = situation.turns[0]
     situation.turns = [(at_us, replace(plan, cache_ttl_s=0.0), slow)]
     state = situation.fresh()
     situation.run(state, stepwise=False)
     (limit,) = state.limits
-    assert limit.in_flight == limit.rules.least
+    assert limit.in_flight < limit.rules.start
 
 
 def _told(limit: AdaptiveLimit) -> tuple[int, Round]:
