@@ -10,9 +10,10 @@ Errors are told by arm (`arms`), since a replica that fails reports nothing. A r
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from controller.core.readings import Reading, ReadingState, SignalKey, SignalSpec
 from controller.monitors.counting.batch_view import BatchView
@@ -132,7 +133,7 @@ def slow_ones(answers_ms: Sequence[float]) -> int:
     slow = 0
     for place, mine_ms in enumerate(answers_ms):
         others = [*answers_ms[:place], *answers_ms[place + 1 :]]
-        usual_ms = statistics.median(others) if others else math.inf
+        usual_ms = float(np.median(others)) if others else math.inf
         slow += mine_ms > max(SLOW_TIMES * usual_ms, usual_ms + SLOW_BY_MS)
     return slow
 
