@@ -14,6 +14,7 @@ from controller.core.claims import Claim, drained_share, drains_same_arm
 from controller.core.conditions import TOLERANCE, Truth, evaluate
 from controller.core.draft import Draft, active_claims
 from controller.core.guards import flips_spent, freeze_oscillation, frozen, wait_for
+from controller.core.head_room import utilization_after
 from controller.core.observing import IncidentView, Observed
 from controller.core.phases import Event, Phase, follow
 from controller.core.records import SeenCondition
@@ -262,14 +263,29 @@ def _drain_again(draft: Draft, incident: Incident, view: IncidentView) -> None:
     draft.put(drained)
     spend(draft, drained, flips=1)
     said = f"{incident.id}: stage {incident.stage + 1} failed ({failures}), it drains again"
+    beyond = _beyond_head_room(draft, drained)
+    if beyond:
+        said += f", though {beyond}"
     if third:
-        playbook = incident.playbook
         said += "; it stays drained until a person acknowledges"
         draft.count(drained, Phase.ESCALATED.value)
+    if third or beyond:
+        playbook = incident.playbook
         draft.page(said, owner=incident.id, to=playbook.owner, playbook=playbook.name)
     draft.record(drained.phase.value, said, incident=drained, conditions=view.when.seen)
     if over_limit:
         freeze_oscillation(draft, drained)
+
+
+def _beyond_head_room(draft: Draft, incident: Incident) -> str:
+    """What became of the room it had when it moved first. Draining protects, so it goes on."""
+    limit = draft.settings.limits.most_utilization
+    found = []
+    for target in sorted({claim.target for claim in incident.claims if claim.kind == "route"}):
+        utilization = utilization_after(draft, target, ())
+        if utilization is not None and utilization > limit:
+            found.append(f"{target} will be {percent(round(utilization, 3))} utilized")
+    return " and ".join(found)
 
 
 def _needs_a_person(incident: Incident) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from controller.core.limits import Limits, Rate
 from controller.core.playbook import Autonomy, Freeze, Move, Route, Shed
 from controller.core.readings import SignalKey
+from controller.core.settings import ArmSettings
 from tests.core.worlds import (
     ROUTE,
     SETTINGS,
@@ -247,6 +248,22 @@ def test_who_only_tells_never_joins() -> None:
     world.tick(3, p95=412.0, degraded=0.3)
     assert "joined" not in world.phases
     assert "blocked" in world.phases
+
+
+def test_draining_again_beyond_head_room_is_told_to_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    users = SignalKey("request_rate_per_s", (), 0.0)
+    monkeypatch.setitem(SIGNALS, "users", users)  # type: ignore[arg-type]
+    arms = {**SETTINGS.arms, "challenger": ArmSettings("als-0", 0.0, capacity_per_s=100.0)}
+    book = playbook(rungs=((Move(TO_CHALLENGER),),))
+    world = World(book, settings=replace(SETTINGS, arms=arms))
+    world.tick(3, p95=412.0, users=50.0)
+    world.until("returning", p95=50.0)
+    world.until("holding", p95=412.0, users=90.0)
+    assert world.share("challenger") == 1.0
+    (page,) = world.pages()
+    assert "it drains again, though challenger will be 90 % utilized" in page
 
 
 def approved(world: World, *approvals: str) -> None:
