@@ -8,22 +8,29 @@ expected holds nevertheless; or the expectation itself compares two arms over th
 
 from __future__ import annotations
 
-from controller.core.conditions import TOLERANCE, Evaluation, Truth, comparisons
+from controller.core.conditions import TOLERANCE, Evaluation, Truth, comparisons, key_of
 from controller.core.playbook import Condition
 from controller.core.settings import JudgeSettings
 
 
 def fault_goes_on(when: Evaluation, adopted_at_s: float, settings: JudgeSettings) -> bool:
-    """Whether ``when`` is met by ok readings, of windows that begin after the plan was adopted.
+    """Whether ``when`` is met by ok readings, of windows that begin after the plan was adopted."""
+    return when.evidence is Truth.MET and is_of_since(when, adopted_at_s, settings)
 
-    Drift may be older: its windows are long, and no plan changes what the world asks.
+
+def is_of_since(seen: Evaluation, at_s: float, settings: JudgeSettings) -> bool:
+    """Whether every window it looked at begins at ``at_s`` or later.
+
+    A signal without a window tells of now. Drift may be older: its windows are long, and no plan
+    changes what the world asks.
     """
-    since_then = all(
-        look.reading.window_start_s >= adopted_at_s - TOLERANCE
-        for look in when.looks
-        if look.reading is not None and look.leaf.quantity.signal not in settings.drift_signals
+    return all(
+        look.reading.window_start_s >= at_s - TOLERANCE
+        for look in seen.looks
+        if look.reading is not None
+        and look.leaf.quantity.signal not in settings.drift_signals
+        and key_of(look.leaf.quantity, settings).window_s > 0.0
     )
-    return since_then and when.evidence is Truth.MET
 
 
 def compares_arms(condition: Condition, settings: JudgeSettings) -> bool:

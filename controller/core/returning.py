@@ -13,6 +13,7 @@ from controller.core.acting import sight_now, spend, without_spans
 from controller.core.claims import Claim, drained_share, drains_same_arm
 from controller.core.conditions import TOLERANCE, Truth, evaluate
 from controller.core.draft import Draft, active_claims
+from controller.core.evidence import is_of_since
 from controller.core.guards import flips_spent, freeze_oscillation, frozen, wait_for
 from controller.core.head_room import utilization_after
 from controller.core.observing import IncidentView, Observed
@@ -133,18 +134,10 @@ def go_on_returning(draft: Draft, incident: Incident, view: IncidentView, seen: 
 
 
 def _is_seen_well(draft: Draft, incident: Incident, view: IncidentView) -> bool:
-    """Not met at this very tick, whatever its span, by windows that begin with the stage.
-
-    Drift may be older: its windows are long, and the same wherever the traffic goes.
-    """
+    """Not met at this very tick, whatever its span, by windows that begin with the stage."""
     now = evaluate(without_spans(incident.playbook.when), (), sight_now(draft))
-    since_then = all(
-        look.reading.window_start_s >= incident.stage_since_s - TOLERANCE
-        for look in now.looks
-        if look.reading is not None
-        and look.leaf.quantity.signal not in draft.settings.drift_signals
-    )
-    return since_then and Truth.NOT_MET is now.evidence is view.when.evidence
+    of_stage = is_of_since(now, incident.stage_since_s, draft.settings)
+    return of_stage and Truth.NOT_MET is now.evidence is view.when.evidence
 
 
 def _not_adopted(draft: Draft, incident: Incident) -> Refused | None:
