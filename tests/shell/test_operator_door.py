@@ -25,6 +25,7 @@ from controller.operator_door.requests import BODY_BYTES_MAX
 from controller.ports import PlanStore, Stored
 from controller.shell.commanding import ANSWERS_KEPT, AnswerLog
 from controller.telemetry.schema import OPERATOR
+from tests.examples import examples
 
 TOKEN = "a token"
 FREEZE = {"verb": "freeze", "target": "all", "who": "ann"}
@@ -50,10 +51,12 @@ def ask(
     body: object = None,
     token: str | None = TOKEN,
     parts: list[bytes] | None = None,
+    headers: list[tuple[bytes, bytes]] | None = None,
 ) -> Answer:
     """One request, as an ASGI server hands it over."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body else b""
-    headers = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
+    if headers is None:
+        headers = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
     scope = {
         "type": "http",
         "method": method,
@@ -73,7 +76,7 @@ def ask(
 
     asyncio.run(app(scope, receive, send))
     content = b"".join(message.get("body", b"") for message in said[1:])
-    return Answer(said[0]["status"], json.loads(content))
+    return Answer(said[0]["status"], json.loads(content) if content else None)
 
 
 @dataclass
@@ -300,7 +303,48 @@ PATHS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+METHODS = st.sampled_from(["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", ""])
+ANYWHERE = st.one_of(
+    PATHS,
+    st.sampled_from(
+        ["/", "", "/v1", "/v1/plan", "/v1/approvals", "/v1/operator/", "//v1/operator"]
+    ),
+    st.text(max_size=12),
+)
+WRONG = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from(
+        [b"Bearer ", b"Bearer a toke", b"Bearer a token ", b"bearer a token", b"Basic x"]
+    ),
+)
+HEADERS = st.lists(
+    st.tuples(st.sampled_from([b"authorization", b"content-length", b"x-any"]), WRONG), max_size=3
+)
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(method=st.one_of(METHODS, st.just("POST")), path=ANYWHERE, body=BODIES, headers=HEADERS)
+def test_nobody_without_the_token_changes_or_learns_anything(
+    method: str, path: str, body: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    judge = StubJudge()
+    answer = ask(door(judge), method, path, body, headers=headers)
+    assert answer.status == 401
+    assert answer.error["what"] == "the token is missing or wrong"
+    assert judge.rows == []
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(method=METHODS, path=ANYWHERE, body=BODIES)
+def test_nothing_but_a_post_changes_anything(method: str, path: str, body: bytes) -> None:
+    judge = StubJudge()
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
+    answer = ask(door(judge), method, path, body, headers=headers)
+    assert answer.status in (200, 204, 400, 404, 405, 422)
+    assert judge.rows == []
+
+
+@settings(max_examples=examples(200), deadline=None)
 @given(path=PATHS, body=BODIES)
 def test_nothing_crashes_the_door_and_nothing_is_accepted_silently(path: str, body: bytes) -> None:
     judge = StubJudge()
@@ -319,6 +363,15 @@ def test_nothing_crashes_the_door_and_nothing_is_accepted_silently(path: str, bo
     assert row["target"].isprintable()
     assert row["command_id"] == (said.get("command_id") or answer.document["command_id"])
     assert row["expires_at_s"] - row["at_s"] == pytest.approx(said.get("expires_in_s") or 30.0)
+
+
+@pytest.mark.parametrize("line", [b'{"command_id":"c-1', b'["command_id":1]', b'"command_id":[[['])
+def test_a_damaged_line_of_the_log_answers_nobody(line: bytes) -> None:
+    judge = StubJudge()
+    judge.lines = [line, b'{"command_id":"c-2"}']
+    log = AnswerLog(judge)
+    assert log.answer_to("c-1") is None
+    assert log.answer_to("c-2") is not None
 
 
 def test_answers_are_kept_up_to_a_limit() -> None:
