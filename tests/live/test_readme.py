@@ -39,7 +39,11 @@ def test_a_command_of_the_readme_does_what_it_says(command: str, stack: LiveStac
                 text=True,
                 check=True,
             ).stdout
-            runs = {"demo": "selfright demo", "test": "-m pytest", "laws": "SELFRIGHT_EXAMPLES=2000"}
+            runs = {
+                "demo": "selfright demo",
+                "test": "-m pytest",
+                "laws": "SELFRIGHT_EXAMPLES=2000",
+            }
             assert runs[target] in recipes
         case ["selfright", "up"]:
             assert "ready: POST" in stack.said()
