@@ -5,7 +5,7 @@ Add your own: a class in `playbook.py`, a line in `GROUPS`, and its case in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.core.claims import Claim
@@ -97,6 +97,12 @@ def target_of(action: Action) -> str:
     """What it changes, for the budget of one target: an arm, or the service as a whole."""
     arms = arms_of(action)
     return arms[0] if arms else SERVICE
+
+
+def routes_of(actions: Iterable[Action], at_s: float) -> list[Claim]:
+    """What those of the actions that route traffic would claim, nobody's yet."""
+    claims = (claim_of(each, "", 0, at_s, 0, 0) for each in actions if isinstance(each, Route))
+    return [claim for claim in claims if claim is not None]
 
 
 def claim_of(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.core.actions import claim_of
+from controller.core.actions import routes_of
 from controller.core.claims import Claim, drained_share
 from controller.core.draft import Draft, active_claims
 from controller.core.plan_fold import HOLDBACK, routed_shares
-from controller.core.playbook import Move, Route
+from controller.core.playbook import Move
 from controller.core.refusal import Refused
 from controller.core.wording import percent
 
@@ -23,12 +23,7 @@ _ROUNDING = 1e-9
 
 def beyond_reach(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
     """Why these moves reach too far; nothing for moves that route no traffic."""
-    wanted = [
-        claim
-        for move in moves
-        if isinstance(move.action, Route)
-        and (claim := claim_of(move.action, "", 0, draft.at_s, 0, 0)) is not None
-    ]
+    wanted = routes_of((move.action for move in moves), draft.at_s)
     if not wanted:
         return ()
     held = [claim for claim in active_claims(draft.state) if claim.kind == "route"]

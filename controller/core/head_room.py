@@ -11,9 +11,9 @@ back on, was asked for when it was made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from controller.core.actions import claim_of
+from controller.core.actions import routes_of
 from controller.core.claims import Claim
 from controller.core.draft import Draft, active_claims
 from controller.core.playbook import Move, Route
@@ -33,7 +33,7 @@ DEAD = 0.5
 def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
     """The arms these routes together would load beyond the limit. Unknown refuses nothing."""
     limit = draft.settings.limits.most_utilization
-    routes = _routes(draft, [move.action for move in moves])
+    routes = routes_of((move.action for move in moves), draft.at_s)
     found = []
     for arm in _loaded_by(draft, routes):
         utilization = utilization_after(draft, arm, routes)
@@ -52,7 +52,7 @@ def short_of_head_room(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ..
 def onto_a_dead_arm(draft: Draft, moves: Sequence[Move]) -> tuple[Refused, ...]:
     """The routes to an arm most of whose attempts are bad, and no fewer than their source's."""
     found = []
-    for route in _routes(draft, [move.action for move in moves]):
+    for route in routes_of((move.action for move in moves), draft.at_s):
         bad, of_source = bad_share(draft, route.target), bad_share(draft, route.source)
         if bad is not None and bad > DEAD and bad >= (of_source or 0.0):
             said = (
@@ -77,7 +77,7 @@ def is_unknown(draft: Draft, action: Route) -> bool:
     arm = draft.settings.arms.get(action.target)
     if arm is not None and arm.in_process and arm.capacity_per_s is None:
         return False  # it has no replicas to overload: it answers from the router's memory
-    return utilization_after(draft, action.target, _routes(draft, [action])) is None
+    return utilization_after(draft, action.target, routes_of([action], draft.at_s)) is None
 
 
 def bad_share(draft: Draft, arm: str) -> float | None:
@@ -129,15 +129,6 @@ def _most_share(draft: Draft, arm: str, routes: Sequence[Claim]) -> float:
         if name != arm
     )
     return base.get(arm, 0.0) + sum(from_others)
-
-
-def _routes(draft: Draft, actions: Iterable[object]) -> list[Claim]:
-    return [
-        claim
-        for action in actions
-        if isinstance(action, Route)
-        and (claim := claim_of(action, "", 0, draft.at_s, 0, 0)) is not None
-    ]
 
 
 def _moved_per_s(draft: Draft, route: Claim) -> float | None:

@@ -33,34 +33,16 @@ from controller.statistics.burn_rate import (
 from controller.telemetry.schema import SERVED
 
 _BURN = "How many times too fast the error budget surely burns, over {} and its twelfth"
-BURN = SignalSpec(
-    "slo.burn_rate",
-    "value",
-    ("slo",),
-    0,
-    3_600.0,
-    _BURN.format("the window"),
-    harm="high",
-)
+
+
+def _burn(name: str, window_s: float, over: str) -> SignalSpec:
+    return SignalSpec(name, "value", ("slo",), 0, window_s, _BURN.format(over), harm="high")
+
+
+BURN = _burn("slo.burn_rate", 3_600.0, "the window")
 # Gauges, since playbooks may not ask for other windows beyond an hour.
-BURN_6H = SignalSpec(
-    "slo.burn_rate_6h",
-    "value",
-    ("slo",),
-    0,
-    0.0,
-    _BURN.format("6 h"),
-    harm="high",
-)
-BURN_3D = SignalSpec(
-    "slo.burn_rate_3d",
-    "value",
-    ("slo",),
-    0,
-    0.0,
-    _BURN.format("3 d"),
-    harm="high",
-)
+BURN_6H = _burn("slo.burn_rate_6h", 0.0, "6 h")
+BURN_3D = _burn("slo.burn_rate_3d", 0.0, "3 d")
 LEFT = SignalSpec(
     "slo.budget_left",
     "value",
